@@ -1,0 +1,4 @@
+//! The numeric, timed half of the daemon, without IO.
+pub mod settings;
+
+pub use settings::{Family, Settings};

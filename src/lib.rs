@@ -1,0 +1,9 @@
+//! skeleton
+pub mod engine;
+#[cfg(feature = "daemon")]
+pub mod kernel;
+#[cfg(feature = "daemon")]
+pub mod lab;
+pub mod machine;
+#[cfg(feature = "daemon")]
+pub mod probe;
