@@ -1,0 +1,364 @@
+//! One family's half of the engine: its core, its monitors, and what it knows of the kernel.
+
+use super::inventory::{Facts, Inventory, Readiness, learn_gateway};
+use super::monitor::{Monitor, News, Verdict};
+use super::plan::{self, Situation, ours, outranking};
+use super::reconcile::{Desired, Difference, Observed, reconcile};
+use super::report::{FamilyReport, Notice, PathReport, TargetReport};
+use super::route::{MAIN_TABLE, Names};
+use super::settings::{Family, Settings};
+use super::time::Time;
+use crate::machine::{Core, Health, Id, Rules, Selection, Timer, health};
+use core::net::IpAddr;
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The first wait after a refusal, and the longest.
+const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+/// A stranger's edit is undone at once; one who keeps editing is answered more and more slowly, up to the second value.
+const DRIFT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+/// A stranger who was quiet for so long starts anew.
+const DRIFT_MEMORY: Duration = Duration::from_secs(10);
+
+/// Everything of one family.
+#[derive(Debug)]
+pub(super) struct FamilyState {
+    pub(super) family: Family,
+    pub(super) core: Core,
+    pub(super) paths: Vec<Path>,
+    pub(super) observed: Observed,
+    /// What the last plan wanted.
+    pub(super) desired: Option<Desired>,
+    /// The plan that is with the kernel.
+    pub(super) in_flight: Option<Flight>,
+    pub(super) deadlines: BTreeMap<Timer, Time>,
+    /// When the selection changed last.
+    pub(super) since: Time,
+    pub(super) reasserted: u64,
+    /// Conditions that hold now and were announced.
+    pub(super) notices: BTreeSet<Notice>,
+    /// When a stranger's edit may be undone.
+    pub(super) drift_due: Option<Time>,
+    retry: Duration,
+    drift_gap: Duration,
+    drift_last: Option<Time>,
+}
+
+/// A plan on its way.
+#[derive(Debug, Clone)]
+pub(super) struct Flight {
+    pub(super) generation: u64,
+    pub(super) ops: Vec<super::route::Op>,
+    pub(super) desired: Desired,
+}
+
+/// One uplink as this family sees it.
+#[derive(Debug)]
+pub(super) struct Path {
+    pub(super) facts: Facts,
+    pub(super) monitor: Option<Monitor>,
+    pub(super) targets: Vec<IpAddr>,
+    learnt: Option<Option<IpAddr>>,
+    /// When traffic came home to it by itself.
+    returned: Option<Time>,
+    /// How often in a row that was undone soon.
+    flaps: u32,
+}
+
+impl FamilyState {
+    pub(super) fn new(family: Family, settings: &Settings, now: Time) -> (Self, Vec<crate::machine::Effect>) {
+        let rules = Rules {
+            tiers: settings.uplinks.iter().map(|uplink| uplink.tier).collect(),
+            leave_degraded: settings.failover.leave_degraded,
+        };
+        let (core, effects) = Core::new(rules);
+        let path = |uplink: &super::settings::Uplink| Path {
+            facts: Facts::UNKNOWN,
+            monitor: None,
+            targets: uplink.targets.iter().copied().filter(|target| Family::of(*target) == family).collect(),
+            learnt: None,
+            returned: None,
+            flaps: 0,
+        };
+        let state = Self {
+            family,
+            core,
+            paths: settings.uplinks.iter().map(path).collect(),
+            observed: Observed::default(),
+            desired: None,
+            in_flight: None,
+            deadlines: BTreeMap::new(),
+            since: now,
+            reasserted: 0,
+            notices: BTreeSet::new(),
+            drift_due: None,
+            retry: RETRY.0,
+            drift_gap: Duration::ZERO,
+            drift_last: None,
+        };
+        (state, effects)
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = Id> + use<> {
+        let count = u8::try_from(self.paths.len()).unwrap_or(u8::MAX);
+        0..count
+    }
+
+    pub(super) fn path(&self, id: Id) -> &Path {
+        &self.paths[usize::from(id)]
+    }
+
+    pub(super) fn monitor(&mut self, id: Id) -> Option<&mut Monitor> {
+        self.paths.get_mut(usize::from(id)).and_then(|path| path.monitor.as_mut())
+    }
+
+    /// Brings the facts up to date; returns what the machine must hear of it.
+    pub(super) fn refresh_facts(
+        &mut self,
+        settings: &Settings,
+        inventory: &Inventory,
+    ) -> Vec<(Id, health::Event)> {
+        let mut events = vec![];
+        for (id, uplink) in (0..).zip(&settings.uplinks) {
+            let path = &mut self.paths[usize::from(id)];
+            match inventory.by_name(&uplink.interface) {
+                Some(link) => {
+                    if path.facts.index != Some(link.index) {
+                        path.learnt = None;
+                    }
+                    let seen = learn_gateway(link.index, &self.observed.routes, settings.routing.protocol);
+                    path.learnt = seen.or(path.learnt);
+                }
+                None => path.learnt = None,
+            }
+            let facts = inventory.facts(uplink, self.family, path.learnt);
+            let health = self.core.health(id);
+            let was_ready = health.is_watched();
+            let replaced = facts.index != path.facts.index;
+            path.facts = facts;
+            match (was_ready, path.facts.readiness == Readiness::Ready) {
+                (true, true) if replaced => {
+                    events.extend([(id, health::Event::Unready), (id, health::Event::Ready)])
+                }
+                (true, false) => events.push((id, health::Event::Unready)),
+                (false, true) => events.push((id, health::Event::Ready)),
+                (true, true) | (false, false) => {}
+            }
+        }
+        events
+    }
+
+    /// Judges every monitor; returns what the machine must hear.
+    pub(super) fn judge(&mut self, settings: &Settings, now: Time) -> Vec<(Id, health::Event)> {
+        let quorums: Vec<u16> = self.ids().map(|id| self.quorum(id, settings)).collect();
+        let mut events = vec![];
+        for (id, (path, quorum)) in (0..).zip(self.paths.iter_mut().zip(quorums)) {
+            let news = path.monitor.as_mut().map(|monitor| monitor.judge(quorum, now)).unwrap_or_default();
+            events.extend(news.into_iter().map(|news| match news {
+                News::Missed => (id, health::Event::Missed),
+                News::Verdict(Verdict::Good) => (id, health::Event::Good),
+                News::Verdict(Verdict::Lossy) => (id, health::Event::Lossy),
+                News::Verdict(Verdict::Dead) => (id, health::Event::Dead),
+            }));
+        }
+        events
+    }
+
+    /// How many targets must answer for a round of this uplink to be good. A target that is silent on every uplink at
+    /// once, while another answers somewhere, is at fault itself and is not counted (common-mode guard).
+    fn quorum(&self, id: Id, settings: &Settings) -> u16 {
+        let path = self.path(id);
+        let fall = u32::from(settings.probe.fall);
+        let watching: Vec<&Monitor> = self.paths.iter().filter_map(|path| path.monitor.as_ref()).collect();
+        let asked = |address: IpAddr| {
+            watching
+                .iter()
+                .flat_map(|monitor| monitor.targets())
+                .filter(move |target| target.address == address)
+        };
+        let answering = watching
+            .iter()
+            .flat_map(|monitor| monitor.targets())
+            .any(|target| target.silent == 0 && target.srtt().is_some());
+        let blamed = |address: &&IpAddr| {
+            answering && asked(**address).count() > 1 && asked(**address).all(|target| target.silent >= fall)
+        };
+        let left = path.targets.len() - path.targets.iter().filter(blamed).count();
+        settings.probe.quorum.min(u16::try_from(left).unwrap_or(u16::MAX)).max(1)
+    }
+
+    /// How often rounds leave by this uplink while nothing is in doubt.
+    pub(super) fn interval(&self, id: Id, settings: &Settings) -> Duration {
+        let rules = self.core.rules();
+        let active = self.core.active();
+        let standby = match self.core.health(id) {
+            Health::Healthy => {
+                active.is_some_and(|active| active != id && rules.tier(active) <= rules.tier(id))
+            }
+            Health::Drained { .. } => true,
+            Health::Unready | Health::Probation | Health::Degraded | Health::Down => false,
+        };
+        let suspect = |id: Id| self.path(id).monitor.as_ref().is_some_and(Monitor::is_suspect);
+        match active {
+            // Soon it may have to carry the traffic: is it what we think it is?
+            Some(active) if standby && suspect(active) => settings.probe.confirm_interval,
+            Some(_) | None if standby => settings.probe.standby_interval,
+            Some(_) | None => settings.probe.interval,
+        }
+    }
+
+    /// How long a timer runs.
+    pub(super) fn length(&mut self, timer: Timer, settings: &Settings) -> Duration {
+        match timer {
+            Timer::BootDeadline => settings.failover.boot_deadline,
+            Timer::Retry => {
+                let wait = self.retry;
+                self.retry = (wait * 2).min(RETRY.1);
+                wait
+            }
+            Timer::Stable(id) => {
+                let doublings = self.path(id).flaps.min(16);
+                let window = settings.failover.stable_window.saturating_mul(1 << doublings);
+                window.min(settings.failover.max_stable_window.max(settings.failover.stable_window))
+            }
+        }
+    }
+
+    /// The kernel has what we want: the next refusal is a new story.
+    pub(super) fn converged(&mut self) {
+        self.retry = RETRY.0;
+    }
+
+    /// Traffic moved. A failback that is undone soon doubles the next stable window; `by_window` tells that a stable
+    /// window led here, `by_operator` that the operator did.
+    pub(super) fn moved(
+        &mut self,
+        (from, to): (Option<Id>, Option<Id>),
+        (by_window, by_operator): (bool, bool),
+        settings: &Settings,
+        now: Time,
+    ) {
+        if let Some(left) = from.filter(|_| !by_operator && !by_window) {
+            let path = &mut self.paths[usize::from(left)];
+            let flap = path.returned.is_some_and(|at| now.since(at) < settings.failover.flap_memory);
+            path.flaps = if flap { path.flaps.saturating_add(1) } else { 0 };
+            path.returned = None;
+        }
+        if let Some(home) = to.filter(|_| by_window) {
+            self.paths[usize::from(home)].returned = Some(now);
+        }
+    }
+
+    fn situation<T>(&self, then: impl FnOnce(&Situation<'_>) -> T) -> T {
+        let view = self.core.view();
+        let facts: Vec<Facts> = self.paths.iter().map(|path| path.facts.clone()).collect();
+        then(&Situation { family: self.family, view: &view, facts: &facts, observed: &self.observed })
+    }
+
+    /// What the kernel should have now.
+    pub(super) fn plan(&self, settings: &Settings) -> Desired {
+        self.situation(|situation| plan::plan(settings, situation))
+    }
+
+    /// What it takes to get there.
+    pub(super) fn difference(&self, desired: &Desired, settings: &Settings) -> Difference {
+        reconcile(desired, &self.observed, &ours(settings))
+    }
+
+    /// Conditions that a person should know about, as they are now.
+    pub(super) fn conditions(
+        &self,
+        difference: &Difference,
+        settings: &Settings,
+        names: &Names,
+    ) -> BTreeSet<Notice> {
+        let blocked = difference.blocked.iter().map(|route| Notice::Blocked(self.family, route.words(names)));
+        let taken = settings.routing.foreign_defaults == super::settings::ForeignDefaults::Replace;
+        let outranked: Vec<Notice> = self.situation(|situation| {
+            outranking(settings, situation)
+                .filter(|_| !taken)
+                .map(|route| Notice::Outranked(self.family, route.words(names)))
+                .collect()
+        });
+        blocked.chain(outranked).collect()
+    }
+
+    /// A stranger has changed what is ours: when may it be put back?
+    pub(super) fn drift(&mut self, now: Time) -> Time {
+        let quiet = self.drift_last.is_none_or(|last| now.since(last) > DRIFT_MEMORY);
+        if quiet {
+            self.drift_gap = Duration::ZERO;
+        }
+        self.drift_last.map_or(now, |last| now.max(last + self.drift_gap))
+    }
+
+    /// It is put back now.
+    pub(super) fn reassert(&mut self, now: Time) {
+        self.drift_last = Some(now);
+        self.drift_gap = (self.drift_gap * 2).clamp(DRIFT.0, DRIFT.1);
+        self.reasserted += 1;
+    }
+
+    /// The uplink whose promoted route an earlier run has left.
+    pub(super) fn left_promoted(&self, settings: &Settings) -> Option<Id> {
+        let promoted = self.observed.routes.iter().find(|route| {
+            route.table == MAIN_TABLE
+                && route.is_default()
+                && route.protocol == settings.routing.protocol
+                && route.metric == settings.routing.promoted_metric
+        })?;
+        self.ids().find(|id| self.path(*id).facts.index.is_some_and(|index| promoted.uses(index)))
+    }
+
+    pub(super) fn report(&self, now: Time) -> FamilyReport {
+        let selection = self.core.selection();
+        let left = |timer: Timer| self.deadlines.get(&timer).map(|at| at.since(now));
+        FamilyReport {
+            family: self.family,
+            selection,
+            active: selection.active(),
+            stranded: self.core.is_stranded(),
+            since: self.since,
+            sync: self.core.sync(),
+            windows: self.ids().filter_map(|id| Some((id, left(Timer::Stable(id))?))).collect(),
+            boot_remaining: match selection {
+                Selection::Boot { .. } => left(Timer::BootDeadline),
+                Selection::Primary { .. }
+                | Selection::Waiting { .. }
+                | Selection::Proving { .. }
+                | Selection::Pinned { .. }
+                | Selection::Frozen { .. } => None,
+            },
+            reasserted: self.reasserted,
+            notices: self.notices.iter().cloned().collect(),
+        }
+    }
+
+    pub(super) fn path_report(&self, id: Id, settings: &Settings, now: Time) -> PathReport {
+        let path = self.path(id);
+        let quorum = self.quorum(id, settings);
+        let monitor = path.monitor.as_ref();
+        let target = |target: &super::monitor::Target| TargetReport {
+            address: target.address,
+            loss_percent: target.window.loss_percent(),
+            rtt: target.srtt(),
+            silent: target.silent,
+            complaint: target.complaint,
+        };
+        PathReport {
+            health: self.core.health(id),
+            readiness: path.facts.readiness,
+            gateway: path.facts.hop.and_then(|hop| hop.via),
+            loss_percent: monitor.map_or(0.0, |monitor| monitor.loss_percent(quorum)),
+            rtt: monitor.and_then(|monitor| monitor.rtt(quorum)),
+            jitter: monitor.and_then(Monitor::jitter),
+            fails: monitor.map_or(0, Monitor::fails),
+            stable_for: monitor.and_then(Monitor::stable_since).map(|since| now.since(since)),
+            timeout: monitor.map(Monitor::timeout),
+            targets: monitor
+                .map(|monitor| monitor.targets().iter().map(target).collect())
+                .unwrap_or_default(),
+            oddities: monitor.map(Monitor::oddities).unwrap_or_default(),
+        }
+    }
+}

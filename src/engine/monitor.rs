@@ -1,0 +1,458 @@
+//! From answers to a verdict: rounds, adaptive timeouts, suspicion, and the window of loss and delay.
+//!
+//! One monitor per uplink and family. A *round* asks every target at once; it is good as soon as the quorum has
+//! answered and failed when its time is over without that. Rounds are judged in the order in which they left, so that
+//! "in a row" means what it says. A first failed round makes the uplink *suspect*: the next leaves at once and the
+//! following at the confirm interval until the verdict is clear.
+
+use super::settings::{Probe, Timeout};
+use super::time::Time;
+use super::window::Window;
+use core::net::IpAddr;
+use core::time::Duration;
+use std::collections::VecDeque;
+
+/// The most rounds that are remembered; with the shortest interval (10 ms) and the longest ceiling that is more than
+/// can be under way.
+const MAX_ROUNDS: usize = 256;
+
+/// The fewest probes that the degraded verdict is based on.
+const MIN_SAMPLES: u32 = 10;
+
+/// What a series of rounds says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It works.
+    Good,
+    /// It answers, but with too much loss or delay.
+    Lossy,
+    /// It does not answer.
+    Dead,
+}
+
+/// Something that the machine must hear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// One round failed.
+    Missed,
+    /// The verdict changed.
+    Verdict(Verdict),
+}
+
+/// Answers that changed nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Oddities {
+    /// Answered twice.
+    pub duplicates: u64,
+    /// Answered after the round was judged.
+    pub late: u64,
+    /// Rounds that our own overflowing receive buffer made worthless.
+    pub voided: u64,
+}
+
+/// The judge of one uplink, one family.
+#[derive(Debug, Clone)]
+pub struct Monitor {
+    settings: Probe,
+    targets: Vec<Target>,
+    rounds: VecDeque<Round>,
+    verdict: Option<Verdict>,
+    fails: u32,
+    goods: u32,
+    /// When the first round of the present run of failures left.
+    failing_since: Option<Time>,
+    /// When the first round of the present run of good ones left.
+    stable_since: Option<Time>,
+    last_sent: Option<Time>,
+    /// The next round is due at once.
+    urgent: bool,
+    oddities: Oddities,
+}
+
+/// One target's history.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Its address.
+    pub address: IpAddr,
+    /// Loss and delay.
+    pub window: Window,
+    /// Unanswered probes in a row.
+    pub silent: u32,
+    /// Why the last probe failed, if somebody said.
+    pub complaint: Option<Complaint>,
+    srtt: Option<Duration>,
+    rttvar: Duration,
+}
+
+/// Why a probe failed, when that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Complaint {
+    /// It could not be sent: errno.
+    NotSent(i32),
+    /// This router said that the target cannot be reached.
+    Unreachable(IpAddr),
+}
+
+#[derive(Debug, Clone)]
+struct Round {
+    id: u64,
+    sent: Time,
+    fates: Vec<Fate>,
+    judged: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Waiting,
+    Answered,
+    Failed,
+    /// Counted in the target's window.
+    Counted,
+}
+
+impl Monitor {
+    /// Nothing known yet; the first round is due at once.
+    #[must_use]
+    pub fn new(settings: &Probe, targets: &[IpAddr]) -> Self {
+        let target = |address: &IpAddr| Target {
+            address: *address,
+            window: Window::new(settings.degraded.window),
+            silent: 0,
+            complaint: None,
+            srtt: None,
+            rttvar: Duration::ZERO,
+        };
+        Self {
+            settings: settings.clone(),
+            targets: targets.iter().map(target).collect(),
+            rounds: VecDeque::new(),
+            verdict: None,
+            fails: 0,
+            goods: 0,
+            failing_since: None,
+            stable_since: None,
+            last_sent: None,
+            urgent: true,
+            oddities: Oddities::default(),
+        }
+    }
+
+    /// The targets, with their histories.
+    #[must_use]
+    pub fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+
+    /// The verdict, once there is one.
+    #[must_use]
+    pub const fn verdict(&self) -> Option<Verdict> {
+        self.verdict
+    }
+
+    /// Failed rounds in a row.
+    #[must_use]
+    pub const fn fails(&self) -> u32 {
+        self.fails
+    }
+
+    /// Since when every round has been good.
+    #[must_use]
+    pub const fn stable_since(&self) -> Option<Time> {
+        self.stable_since
+    }
+
+    /// Answers that changed nothing.
+    #[must_use]
+    pub const fn oddities(&self) -> Oddities {
+        self.oddities
+    }
+
+    /// Does the newest evidence contradict the verdict, or is there none yet?
+    #[must_use]
+    pub const fn is_in_doubt(&self) -> bool {
+        match self.verdict {
+            None => true,
+            Some(Verdict::Good | Verdict::Lossy) => self.fails > 0,
+            Some(Verdict::Dead) => self.goods > 0,
+        }
+    }
+
+    /// Was it good, and is now missing answers?
+    #[must_use]
+    pub const fn is_suspect(&self) -> bool {
+        match self.verdict {
+            Some(Verdict::Good | Verdict::Lossy) => self.fails > 0,
+            None | Some(Verdict::Dead) => false,
+        }
+    }
+
+    /// When the next round is due, if rounds leave every `interval` while nothing is in doubt.
+    #[must_use]
+    pub fn next_round(&self, interval: Duration) -> Time {
+        match self.last_sent {
+            None => Time::ZERO,
+            Some(_) if self.urgent => Time::ZERO,
+            Some(sent) if self.is_in_doubt() => sent + self.settings.confirm_interval.min(interval),
+            Some(sent) => (sent + interval / 2).next_tick(interval),
+        }
+    }
+
+    /// A round leaves.
+    pub fn send(&mut self, id: u64, now: Time) -> Vec<(u16, IpAddr)> {
+        self.last_sent = Some(now);
+        self.urgent = false;
+        self.settle(now);
+        if self.rounds.len() >= MAX_ROUNDS {
+            self.rounds.pop_front();
+        }
+        let fates = vec![Fate::Waiting; self.targets.len()];
+        self.rounds.push_back(Round { id, sent: now, fates, judged: false });
+        (0..).zip(self.targets.iter().map(|target| target.address)).collect()
+    }
+
+    /// A genuine answer came.
+    pub fn answer(&mut self, round: u64, target: u16, rtt: Option<Duration>, now: Time) {
+        let index = usize::from(target);
+        let (Some(target), Some(round)) =
+            (self.targets.get_mut(index), self.rounds.iter_mut().find(|candidate| candidate.id == round))
+        else {
+            self.oddities.late += 1;
+            return;
+        };
+        match round.fates[index] {
+            Fate::Waiting => {}
+            Fate::Answered | Fate::Counted => {
+                self.oddities.duplicates += 1;
+                return;
+            }
+            // It was reported as lost and came nevertheless.
+            Fate::Failed => {
+                self.oddities.late += 1;
+                return;
+            }
+        }
+        let rtt = rtt.unwrap_or_else(|| now.since(round.sent));
+        target.learn(rtt);
+        target.silent = 0;
+        target.complaint = None;
+        target.window.count(now, Some(rtt));
+        round.fates[index] = if round.judged { Fate::Counted } else { Fate::Answered };
+        if round.judged {
+            self.oddities.late += 1;
+        }
+    }
+
+    /// A probe failed, and somebody said why.
+    pub fn complain(&mut self, round: u64, target: u16, complaint: Complaint, now: Time) {
+        let index = usize::from(target);
+        let (Some(target), Some(round)) =
+            (self.targets.get_mut(index), self.rounds.iter_mut().find(|candidate| candidate.id == round))
+        else {
+            return;
+        };
+        if round.fates[index] == Fate::Waiting {
+            round.fates[index] = Fate::Failed;
+            target.complaint = Some(complaint);
+            target.silent += 1;
+            target.window.count(now, None);
+        }
+    }
+
+    /// Answers were lost on our side: rounds that are not decided say nothing.
+    pub fn void(&mut self) {
+        let before = self.rounds.len();
+        self.rounds.retain(|round| round.judged);
+        self.oddities.voided += (before - self.rounds.len()) as u64;
+    }
+
+    /// When the next round has to be judged.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Time> {
+        self.rounds.iter().find(|round| !round.judged).map(|round| self.time_limit(round))
+    }
+
+    /// Judges what can be judged; `quorum` answers make a round good.
+    pub fn judge(&mut self, quorum: u16, now: Time) -> Vec<News> {
+        let mut news = vec![];
+        while let Some(index) = self.rounds.iter().position(|round| !round.judged) {
+            let round = &self.rounds[index];
+            let count = |fate| round.fates.iter().filter(|candidate| **candidate == fate).count();
+            let (answered, waiting) = (count(Fate::Answered), count(Fate::Waiting));
+            let sent = round.sent;
+            if answered >= usize::from(quorum) {
+                self.rounds[index].judged = true;
+                self.good_round(sent, &mut news);
+            } else if answered + waiting < usize::from(quorum) || now >= self.time_limit(round) {
+                self.rounds[index].judged = true;
+                self.failed_round(sent, &mut news);
+            } else {
+                break;
+            }
+        }
+        self.settle(now);
+        self.weigh(quorum, now, &mut news);
+        news
+    }
+
+    /// How long the path may take: the slowest target's estimate; the greatest timeout before the first answer.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        match self.settings.timeout {
+            Timeout::Fixed(timeout) => timeout,
+            Timeout::Adaptive { floor, ceiling, .. } => {
+                let slowest = self.targets.iter().filter_map(Target::patience).max();
+                slowest.unwrap_or(ceiling).clamp(floor, ceiling)
+            }
+        }
+    }
+
+    /// The loss that counts, in percent: that of the target that completes the quorum, best first. A target that is
+    /// dead by itself makes no line lossy.
+    #[must_use]
+    pub fn loss_percent(&self, quorum: u16) -> f64 {
+        let mut losses: Vec<f64> = self.targets.iter().map(|target| target.window.loss_percent()).collect();
+        losses.sort_by(f64::total_cmp);
+        losses.get(usize::from(quorum.max(1)) - 1).copied().unwrap_or(0.0)
+    }
+
+    /// The delay that counts: of the target that completes the quorum, fastest first.
+    #[must_use]
+    pub fn rtt(&self, quorum: u16) -> Option<Duration> {
+        let mut means: Vec<Duration> = self.targets.iter().filter_map(|target| target.window.rtt()).collect();
+        means.sort();
+        means.get(usize::from(quorum.max(1)) - 1).copied()
+    }
+
+    /// The variation of the delay, of the steadiest target.
+    #[must_use]
+    pub fn jitter(&self) -> Option<Duration> {
+        self.targets.iter().filter(|target| target.srtt.is_some()).map(|target| target.rttvar).min()
+    }
+
+    /// When this round has to be judged. The estimate is read again each time: a late answer to an earlier round
+    /// gives this one the time that it needs.
+    fn time_limit(&self, round: &Round) -> Time {
+        let limit = round.sent + self.timeout();
+        let fatal = self.verdict != Some(Verdict::Dead) && self.fails + 1 >= u32::from(self.settings.fall);
+        match (self.settings.timeout, self.failing_since) {
+            (Timeout::Adaptive { silence, .. }, Some(since)) if fatal => limit.max(since + silence),
+            (Timeout::Adaptive { silence, .. }, None) if fatal => limit.max(round.sent + silence),
+            (Timeout::Adaptive { .. } | Timeout::Fixed(_), _) => limit,
+        }
+    }
+
+    fn good_round(&mut self, sent: Time, news: &mut Vec<News>) {
+        self.fails = 0;
+        self.failing_since = None;
+        self.goods = self.goods.saturating_add(1);
+        self.stable_since.get_or_insert(sent);
+        let unproven = match self.verdict {
+            None | Some(Verdict::Dead) => true,
+            Some(Verdict::Good | Verdict::Lossy) => false,
+        };
+        if unproven && self.goods >= u32::from(self.settings.rise) {
+            self.verdict = Some(Verdict::Good);
+            // What was lost while it was dead is not held against the line that works again.
+            for target in &mut self.targets {
+                target.window = Window::new(self.settings.degraded.window);
+            }
+            news.push(News::Verdict(Verdict::Good));
+        }
+    }
+
+    fn failed_round(&mut self, sent: Time, news: &mut Vec<News>) {
+        let was_suspect = self.is_suspect();
+        self.goods = 0;
+        self.stable_since = None;
+        self.fails = self.fails.saturating_add(1);
+        self.failing_since.get_or_insert(sent);
+        match self.verdict {
+            Some(Verdict::Good | Verdict::Lossy) => {
+                news.push(News::Missed);
+                self.urgent |= !was_suspect;
+            }
+            None | Some(Verdict::Dead) => {}
+        }
+        if self.verdict != Some(Verdict::Dead) && self.fails >= u32::from(self.settings.fall) {
+            self.verdict = Some(Verdict::Dead);
+            self.urgent = false;
+            news.push(News::Verdict(Verdict::Dead));
+        }
+    }
+
+    /// Counts what has become of the probes of old rounds, and forgets those rounds.
+    fn settle(&mut self, now: Time) {
+        let patience = match self.settings.timeout {
+            Timeout::Fixed(timeout) => timeout,
+            Timeout::Adaptive { ceiling, .. } => ceiling,
+        };
+        while let Some(round) = self.rounds.front() {
+            let over = now >= round.sent + patience || !round.fates.contains(&Fate::Waiting);
+            if !round.judged || !over {
+                return;
+            }
+            let Some(round) = self.rounds.pop_front() else { return };
+            for (target, fate) in self.targets.iter_mut().zip(round.fates) {
+                if fate == Fate::Waiting {
+                    target.silent = target.silent.saturating_add(1);
+                    target.window.count(now, None);
+                }
+            }
+        }
+    }
+
+    /// Is a line that answers good enough?
+    fn weigh(&mut self, quorum: u16, now: Time, news: &mut Vec<News>) {
+        let limits = &self.settings.degraded;
+        for target in &mut self.targets {
+            target.window.slide(now);
+        }
+        let enough = |target: &Target| {
+            target.window.samples() >= MIN_SAMPLES && target.window.age(now) >= limits.window / 2
+        };
+        let covered = self.targets.iter().filter(|target| enough(target)).count() >= usize::from(quorum);
+        let (loss, rtt) = (self.loss_percent(quorum), self.rtt(quorum).unwrap_or_default());
+        let verdict = match self.verdict {
+            Some(Verdict::Good)
+                if covered && (loss >= f64::from(limits.loss_percent) || rtt >= limits.rtt) =>
+            {
+                Verdict::Lossy
+            }
+            Some(Verdict::Lossy)
+                if loss <= f64::from(limits.clear_loss_percent) && rtt <= limits.clear_rtt =>
+            {
+                Verdict::Good
+            }
+            None | Some(Verdict::Good | Verdict::Lossy | Verdict::Dead) => return,
+        };
+        self.verdict = Some(verdict);
+        news.push(News::Verdict(verdict));
+    }
+}
+
+impl Target {
+    /// RFC 6298, section 2, with its alpha of 1/8 and beta of 1/4.
+    fn learn(&mut self, rtt: Duration) {
+        match self.srtt {
+            None => {
+                self.srtt = Some(rtt);
+                self.rttvar = rtt / 2;
+            }
+            Some(srtt) => {
+                self.rttvar = (self.rttvar * 3 + srtt.abs_diff(rtt)) / 4;
+                self.srtt = Some((srtt * 7 + rtt) / 8);
+            }
+        }
+    }
+
+    /// How long its answer may take.
+    fn patience(&self) -> Option<Duration> {
+        self.srtt.map(|srtt| srtt + self.rttvar * 4)
+    }
+
+    /// The smoothed round-trip time.
+    #[must_use]
+    pub const fn srtt(&self) -> Option<Duration> {
+        self.srtt
+    }
+}

@@ -1,0 +1,6 @@
+//! The engine in virtual time: a small world that answers, and one test for each rule.
+
+mod monitoring;
+mod reconciling;
+mod selecting;
+mod world;

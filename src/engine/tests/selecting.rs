@@ -1,0 +1,364 @@
+//! The rules of the selection, one test each, through the whole engine.
+
+use super::world::{MS, Path, SECOND, World, settings};
+use crate::engine::input::Input;
+use crate::engine::settings::{ForeignDefaults, OnExit};
+use crate::machine::{Command, Health, Selection};
+use insta::assert_snapshot;
+
+fn lines(lines: &[String]) -> String {
+    lines.join("\n")
+}
+
+#[test]
+fn a_start_proves_both_and_goes_to_the_best() {
+    let mut world = World::new(settings(2));
+    world.run(5 * SECOND);
+    assert_snapshot!(lines(&world.timeline));
+    assert_snapshot!(lines(&world.main_table()), @r"
+    default via 192.0.2.1 dev eth0 proto 117 metric 10
+    default via 192.0.3.1 dev eth1 proto 117 metric 20
+    ");
+}
+
+#[test]
+fn an_unproven_route_beats_none_but_a_strangers_route_is_left_alone_until_there_is_evidence() {
+    let mut world = World::new(settings(2));
+    world.paths = vec![Path::Silent, Path::Silent];
+    world.run(SECOND);
+    assert_eq!(world.main_table().len(), 2, "no default route at all: ours go in at once");
+
+    let mut world = World::new(settings(2));
+    world.paths = vec![Path::Silent, Path::Silent];
+    world.routes.insert(world.stranger(1, 100));
+    world.run(60 * SECOND);
+    assert_eq!(world.main_table(), ["default via 192.0.3.1 dev eth1 proto dhcp metric 100"]);
+    assert_eq!(world.selection(), Selection::Boot { adopted: None, overdue: true });
+    world.paths = vec![Path::Silent, Path::Answers(20 * MS)];
+    world.run(5 * SECOND);
+    assert_eq!(
+        world.selection(),
+        Selection::Waiting { active: 1 },
+        "after the deadline the first to prove itself"
+    );
+    assert_eq!(world.main_table()[0], "default via 192.0.3.1 dev eth1 proto 117 metric 5");
+}
+
+#[test]
+fn a_worse_uplink_waits_for_the_best_until_it_is_proven_dead() {
+    let mut world = World::new(settings(2));
+    world.paths[0] = Path::Silent;
+    world.run(3 * SECOND);
+    assert_snapshot!(lines(&world.timeline));
+}
+
+#[test]
+fn a_worse_uplink_waits_for_a_missing_interface_until_the_boot_deadline() {
+    let mut world = World::new(settings(2));
+    world.links.remove(0);
+    world.run(9 * SECOND);
+    assert_eq!(world.selection(), Selection::Boot { adopted: None, overdue: false });
+    world.run(2 * SECOND);
+    assert_eq!(world.selection(), Selection::Waiting { active: 1 });
+}
+
+#[test]
+fn silence_moves_traffic_within_two_seconds_and_one_add() {
+    let mut world = World::settled(settings(2));
+    // The worst moment: right after a probe was answered.
+    world.run(30 * MS);
+    world.paths[0] = Path::Silent;
+    world.run(5 * SECOND);
+    assert_snapshot!(lines(&world.timeline));
+    assert_snapshot!(lines(&world.ops), @"6.850 ip route add default via 192.0.3.1 dev eth1 proto 117 metric 5");
+}
+
+#[test]
+fn a_sudden_queue_of_eight_hundred_milliseconds_is_no_outage() {
+    let mut world = World::settled(settings(2));
+    world.paths[0] = Path::Answers(800 * MS);
+    world.run(20 * SECOND);
+    assert_eq!(world.selection(), Selection::Primary { active: 0 }, "{:#?}", world.timeline);
+    assert!(!world.timeline.iter().any(|line| line.contains("down")), "{:#?}", world.timeline);
+}
+
+#[test]
+fn lost_carrier_moves_traffic_at_once() {
+    let mut world = World::settled(settings(2));
+    world.carrier(0, false);
+    assert_eq!(world.selection(), Selection::Waiting { active: 1 });
+    assert_snapshot!(lines(&world.main_table()), @r"
+    default via 192.0.3.1 dev eth1 proto 117 metric 5
+    default via 192.0.2.1 dev eth0 proto 117 metric 10
+    default via 192.0.3.1 dev eth1 proto 117 metric 20
+    ");
+}
+
+#[test]
+fn going_home_takes_the_whole_stable_window_and_one_delete() {
+    let mut world = World::settled(settings(2));
+    world.carrier(0, false);
+    world.run(10 * SECOND);
+    world.timeline.clear();
+    world.ops.clear();
+    world.carrier(0, true);
+    world.run(70 * SECOND);
+    assert_snapshot!(lines(&world.timeline));
+    assert_snapshot!(lines(&world.ops), @"75.520 ip route del default via 192.0.3.1 dev eth1 proto 117 metric 5");
+}
+
+#[test]
+fn a_failed_round_in_the_window_starts_it_anew() {
+    let mut world = World::settled(settings(2));
+    world.carrier(0, false);
+    world.run(SECOND);
+    world.carrier(0, true);
+    world.run(50 * SECOND);
+    assert_eq!(world.selection(), Selection::Proving { active: 1 });
+    world.paths[0] = Path::Silent;
+    world.run(1200 * MS);
+    world.paths[0] = Path::Answers(20 * MS);
+    world.run(55 * SECOND);
+    assert_eq!(world.selection(), Selection::Proving { active: 1 }, "still on its way");
+    world.run(8 * SECOND);
+    assert_eq!(world.selection(), Selection::Primary { active: 0 });
+}
+
+#[test]
+fn the_backup_dies_while_the_primary_is_proving_so_it_goes_home_at_once() {
+    let mut world = World::settled(settings(2));
+    world.carrier(0, false);
+    world.run(SECOND);
+    world.carrier(0, true);
+    world.run(10 * SECOND);
+    assert_eq!(world.selection(), Selection::Proving { active: 1 });
+    world.carrier(1, false);
+    assert_eq!(world.selection(), Selection::Primary { active: 0 });
+}
+
+#[test]
+fn both_down_moves_nothing_and_the_first_to_return_carries_traffic() {
+    for (returns, expected) in [(0, Selection::Primary { active: 0 }), (1, Selection::Waiting { active: 1 })]
+    {
+        let mut world = World::settled(settings(2));
+        world.paths = vec![Path::Silent, Path::Silent];
+        world.run(20 * SECOND);
+        let before = world.selection();
+        assert!(world.engine.report(world.now).families[0].stranded);
+        world.ops.clear();
+        world.run(60 * SECOND);
+        assert_eq!(world.selection(), before);
+        assert_eq!(world.ops, Vec::<String>::new(), "both down: nothing moves");
+        world.paths[returns] = Path::Answers(20 * MS);
+        world.run(5 * SECOND);
+        assert_eq!(world.selection(), expected);
+    }
+}
+
+#[test]
+fn both_down_within_one_second_switches_once_at_most() {
+    let mut world = World::settled(settings(2));
+    world.paths = vec![Path::Silent, Path::Silent];
+    world.run(60 * SECOND);
+    let switches =
+        world.timeline.iter().filter(|line| line.contains("Primary on") || line.contains("Fallback")).count();
+    assert!(switches <= 1, "{:#?}", world.timeline);
+}
+
+#[test]
+fn each_failback_that_is_undone_doubles_the_window() {
+    let mut world = World::settled(settings(2));
+    let mut windows = vec![];
+    for _ in 0..8 {
+        world.carrier(0, false);
+        world.run(SECOND);
+        world.carrier(0, true);
+        let healthy = world.now;
+        while world.selection() != (Selection::Primary { active: 0 }) {
+            world.run(SECOND);
+            assert!(world.now.since(healthy) < 4000 * SECOND);
+        }
+        windows.push(world.now.since(healthy).as_secs());
+    }
+    // 60 s doubled up to an hour; each with the proof before it and the look of once a second.
+    assert_eq!(windows, [61, 121, 241, 481, 961, 1921, 3601, 3601]);
+    // A failback that holds is forgotten.
+    world.run(700 * SECOND);
+    world.carrier(0, false);
+    world.run(SECOND);
+    world.carrier(0, true);
+    world.run(62 * SECOND);
+    assert_eq!(world.selection(), Selection::Primary { active: 0 });
+}
+
+#[test]
+fn flapping_never_delays_leaving_a_dead_uplink() {
+    let mut world = World::settled(settings(2));
+    for _ in 0..5 {
+        world.carrier(0, false);
+        assert_eq!(world.selection(), Selection::Waiting { active: 1 });
+        world.carrier(0, true);
+        world.run(2 * SECOND);
+        world.carrier(1, false);
+        assert_eq!(world.selection(), Selection::Primary { active: 0 }, "the backup is dead: no window");
+        world.carrier(1, true);
+        world.run(2 * SECOND);
+    }
+}
+
+#[test]
+fn a_lossy_line_is_left_for_a_healthy_one_and_regained_through_the_window() {
+    let mut world = World::settled(settings(2));
+    world.paths[0] = Path::Loses(30, 20 * MS);
+    world.run(120 * SECOND);
+    assert_eq!(world.selection(), Selection::Waiting { active: 1 }, "{:#?}", world.timeline);
+    world.paths[0] = Path::Answers(20 * MS);
+    world.run(200 * SECOND);
+    assert_eq!(world.selection(), Selection::Primary { active: 0 }, "{:#?}", world.timeline);
+    let moves = world.timeline.iter().filter(|line| line.contains("wan0 healthy → degraded")).count();
+    assert_eq!(moves, 1);
+}
+
+#[test]
+fn a_lossy_line_is_not_left_for_a_lossy_one() {
+    let mut world = World::settled(settings(2));
+    world.paths = vec![Path::Loses(30, 20 * MS); 2];
+    world.run(600 * SECOND);
+    assert_eq!(world.selection(), Selection::Primary { active: 0 }, "{:#?}", world.timeline);
+}
+
+#[test]
+fn a_pin_holds_on_a_dead_uplink_until_released() {
+    let mut world = World::settled(settings(2));
+    world.tell(Input::Operator(Command::Use(1)));
+    assert_eq!(world.main_table()[0], "default via 192.0.3.1 dev eth1 proto 117 metric 5");
+    world.paths[1] = Path::Silent;
+    world.run(60 * SECOND);
+    assert_eq!(world.selection(), Selection::Pinned { uplink: 1 });
+    world.tell(Input::Operator(Command::Auto));
+    assert_eq!(world.selection(), Selection::Primary { active: 0 });
+}
+
+#[test]
+fn frozen_nothing_moves_by_itself() {
+    let mut world = World::settled(settings(2));
+    world.tell(Input::Operator(Command::Freeze));
+    world.carrier(0, false);
+    world.run(60 * SECOND);
+    assert_eq!(world.selection(), Selection::Frozen { active: Some(0) });
+    world.tell(Input::Operator(Command::Auto));
+    assert_eq!(world.selection(), Selection::Waiting { active: 1 });
+}
+
+#[test]
+fn a_drained_uplink_carries_nothing_even_when_it_is_the_last() {
+    let mut world = World::settled(settings(2));
+    world.paths[1] = Path::Silent;
+    world.run(20 * SECOND);
+    world.tell(Input::Drain(0));
+    assert_eq!(world.main_table(), ["default via 192.0.3.1 dev eth1 proto 117 metric 20"]);
+    world.tell(Input::Operator(Command::Use(0)));
+    assert_eq!(
+        world.selection(),
+        Selection::Boot { adopted: None, overdue: true },
+        "a drained uplink cannot be pinned"
+    );
+    world.tell(Input::Undrain(0));
+    world.run(3 * SECOND);
+    assert_eq!(world.selection(), Selection::Primary { active: 0 });
+}
+
+#[test]
+fn a_restart_in_fallback_adopts_and_moves_nothing() {
+    let mut before = World::settled(settings(2));
+    before.carrier(0, false);
+    let mut after = World::new(settings(2));
+    after.routes = before.routes.clone();
+    after.rules = before.rules.clone();
+    after.links = before.links.clone();
+    after.links[0].carrier = true;
+    after.run(5 * SECOND);
+    assert_eq!(after.ops, Vec::<String>::new(), "what an earlier run left is what we want");
+    assert_eq!(after.selection(), Selection::Proving { active: 1 }, "{:#?}", after.timeline);
+}
+
+#[test]
+fn a_strangers_better_default_is_named_or_taken_and_put_back() {
+    let mut world = World::settled(settings(2));
+    let dhcp = world.stranger(0, 0);
+    world.routes.insert(dhcp.clone());
+    world.tell(Input::Route(dhcp.clone()));
+    assert!(world.timeline.last().unwrap().contains("Outranked"), "{:#?}", world.timeline);
+    assert!(world.routes.contains(&dhcp), "warn changes nothing");
+
+    let mut wants = settings(2);
+    wants.routing.foreign_defaults = ForeignDefaults::Replace;
+    wants.routing.on_exit = OnExit::Remove;
+    let mut world = World::settled(wants);
+    world.routes.insert(dhcp.clone());
+    world.tell(Input::Route(dhcp.clone()));
+    assert_snapshot!(lines(&world.ops), @r"
+    5.000 ip route add default via 192.0.2.1 dev eth0 table 7799 proto dhcp
+    5.000 ip route del default via 192.0.2.1 dev eth0 proto dhcp
+    ");
+    world.tell(Input::Stop);
+    assert!(world.done);
+    assert_eq!(world.routes.iter().collect::<Vec<_>>(), [&dhcp], "ours are gone, his is back");
+    assert!(world.rules.is_empty());
+}
+
+#[test]
+fn a_deleted_route_is_put_back_at_once_and_a_war_is_slowed_down() {
+    let mut world = World::settled(settings(2));
+    for _ in 0..100 {
+        let ours = world.routes.iter().find(|route| route.metric == 10).cloned();
+        if let Some(ours) = ours {
+            world.routes.remove(&ours);
+            world.tell(Input::RouteGone(ours));
+        }
+        world.run(10 * MS);
+    }
+    let count = world.ops.len();
+    assert!((2..=8).contains(&count), "one second of war, {count} answers");
+    world.run(10 * SECOND);
+    assert_eq!(world.main_table().len(), 2, "in the end it is there");
+}
+
+#[test]
+fn a_refused_plan_is_tried_again_until_it_is_accepted() {
+    let mut world = World::settled(settings(2));
+    world.refuse = (3, 12);
+    world.carrier(0, false);
+    world.run(SECOND);
+    assert_eq!(
+        world.main_table()[0],
+        "default via 192.0.3.1 dev eth1 proto 117 metric 5",
+        "{:#?}",
+        world.timeline
+    );
+}
+
+#[test]
+fn stopping_keeps_everything_or_removes_everything() {
+    let mut world = World::settled(settings(2));
+    let before = (world.routes.clone(), world.rules.clone());
+    world.tell(Input::Stop);
+    assert!(world.done);
+    assert_eq!((world.routes.clone(), world.rules.clone()), before);
+}
+
+#[test]
+fn a_third_uplink_is_reached_and_left_in_order_of_tiers() {
+    let mut world = World::settled(settings(3));
+    world.carrier(0, false);
+    world.carrier(1, false);
+    assert_eq!(world.selection(), Selection::Waiting { active: 2 });
+    world.carrier(1, true);
+    world.run(65 * SECOND);
+    assert_eq!(world.selection(), Selection::Waiting { active: 1 });
+    world.carrier(0, true);
+    world.run(65 * SECOND);
+    assert_eq!(world.selection(), Selection::Primary { active: 0 });
+    let report = world.engine.report(world.now);
+    assert!(report.uplinks.iter().all(|uplink| uplink.families[0].1.health == Health::Healthy));
+}

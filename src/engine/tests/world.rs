@@ -1,0 +1,287 @@
+//! A world just big enough: two uplinks whose targets answer or not, and a kernel that does what it is told.
+
+use crate::engine::input::{Address, Dump, Input, Link, ProbeNews};
+use crate::engine::report::Change;
+use crate::engine::route::{Hop, How, Kind, MAIN_TABLE, Names, Op, Prefix, Route, Rule};
+use crate::engine::settings::{CarrierPoll, Failover, Gateway, Profile, Routing, Uplink};
+use crate::engine::{Action, Engine, Family, Settings, Time};
+use crate::machine::{Id, Selection};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+pub(super) const MS: Duration = Duration::from_millis(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+
+/// What a path does to probes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Path {
+    Answers(Duration),
+    Silent,
+    /// This many percent of the probes are lost, at random but always the same ones.
+    Loses(u64, Duration),
+}
+
+pub(super) struct World {
+    pub(super) engine: Engine,
+    pub(super) now: Time,
+    pub(super) paths: Vec<Path>,
+    pub(super) routes: BTreeSet<Route>,
+    pub(super) rules: BTreeSet<Rule>,
+    pub(super) links: Vec<Link>,
+    /// `seconds: what happened`, without the zeros of a log.
+    pub(super) timeline: Vec<String>,
+    pub(super) ops: Vec<String>,
+    pub(super) done: bool,
+    /// Refuse this many plans with this errno.
+    pub(super) refuse: (u32, i32),
+    pending: BTreeMap<(Time, u64), Input>,
+    sequence: u64,
+    probes: u64,
+}
+
+pub(super) fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+/// A number without pattern from a number in sequence (the finalizer of splitmix64).
+fn scatter(mut x: u64) -> u64 {
+    x = x.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+/// `count` uplinks eth0, eth1 … with gateways 192.0.2.1, 192.0.3.1 …, and three targets.
+pub(super) fn settings(count: u8) -> Settings {
+    let uplink = |id: u8| Uplink {
+        name: format!("wan{id}"),
+        interface: format!("eth{id}"),
+        gateway: Gateway::Given(ip(&format!("192.0.{}.1", 2 + id))),
+        gateway6: Gateway::Auto,
+        tier: id + 1,
+        metric: 10 * (u32::from(id) + 1),
+        mark: None,
+        targets: ["203.0.113.1", "203.0.113.2", "203.0.113.3"].map(ip).to_vec(),
+    };
+    Settings {
+        uplinks: (0..count).map(uplink).collect(),
+        probe: Profile::Steady.probe(),
+        failover: Failover::default(),
+        routing: Routing { carrier_poll: CarrierPoll::Off, ..Routing::default() },
+    }
+}
+
+impl World {
+    pub(super) fn new(settings: Settings) -> Self {
+        let links = (0..).zip(&settings.uplinks).map(|(id, uplink)| Link {
+            index: 10 + id,
+            name: uplink.interface.clone(),
+            up: true,
+            carrier: true,
+            point_to_point: false,
+            ignore_linkdown: Some(false),
+        });
+        Self {
+            paths: vec![Path::Answers(20 * MS); settings.uplinks.len()],
+            links: links.collect(),
+            engine: Engine::new(settings, Time::ZERO),
+            now: Time::ZERO,
+            routes: BTreeSet::new(),
+            rules: BTreeSet::new(),
+            timeline: vec![],
+            ops: vec![],
+            done: false,
+            refuse: (0, 0),
+            pending: BTreeMap::new(),
+            sequence: 0,
+            probes: 0,
+        }
+    }
+
+    /// A world in which everything has proven itself and traffic is at home.
+    pub(super) fn settled(settings: Settings) -> Self {
+        let mut world = Self::new(settings);
+        world.run(5 * SECOND);
+        assert_eq!(world.selection(), Selection::Primary { active: 0 });
+        world.timeline.clear();
+        world.ops.clear();
+        world
+    }
+
+    pub(super) fn selection(&self) -> Selection {
+        self.engine.report(self.now).families[0].selection
+    }
+
+    pub(super) fn tell(&mut self, input: Input) {
+        self.engine.handle(input, self.now);
+        self.act();
+    }
+
+    /// Lets time pass.
+    pub(super) fn run(&mut self, duration: Duration) {
+        let until = self.now + duration;
+        self.act();
+        for _ in 0..1_000_000 {
+            let timeout = self.engine.poll_timeout().map(|(at, _)| at.max(self.now));
+            let answer = self.pending.keys().next().map(|(at, _)| *at);
+            let Some(next) = timeout.into_iter().chain(answer).min().filter(|next| *next <= until) else {
+                break;
+            };
+            self.now = next;
+            let input = match self.pending.first_entry().filter(|entry| entry.key().0 <= next) {
+                Some(entry) => entry.remove(),
+                None => Input::Tick,
+            };
+            self.engine.handle(input, self.now);
+            self.act();
+        }
+        self.now = until;
+    }
+
+    /// Carrier of one uplink's interface.
+    pub(super) fn carrier(&mut self, id: Id, carrier: bool) {
+        let link = &mut self.links[usize::from(id)];
+        link.carrier = carrier;
+        let link = link.clone();
+        self.tell(Input::Link(link));
+    }
+
+    /// The main table in the words of `ip route`, best first.
+    pub(super) fn main_table(&self) -> Vec<String> {
+        let names = self.names();
+        let mut routes: Vec<&Route> = self.routes.iter().filter(|route| route.table == MAIN_TABLE).collect();
+        routes.sort_by_key(|route| route.metric);
+        routes.into_iter().map(|route| route.words(&names)).collect()
+    }
+
+    pub(super) fn names(&self) -> Names {
+        self.links.iter().map(|link| (link.index, link.name.clone())).collect()
+    }
+
+    /// A stranger's default route.
+    pub(super) fn stranger(&self, id: Id, metric: u32) -> Route {
+        Route {
+            table: MAIN_TABLE,
+            metric,
+            destination: Prefix::default_route(Family::V4),
+            kind: Kind::Unicast,
+            hops: vec![Hop { via: Some(ip(&format!("192.0.{}.1", 2 + id))), index: 10 + u32::from(id) }],
+            protocol: 16,
+            source: None,
+            onlink: false,
+        }
+    }
+
+    fn act(&mut self) {
+        while let Some(action) = self.engine.poll_action() {
+            match action {
+                Action::Dump(family) => {
+                    let dump = self.dump(family);
+                    self.engine.handle(Input::Dumped(dump), self.now);
+                }
+                Action::Apply { family, generation, ops } => {
+                    let refused = self.apply(ops);
+                    self.engine.handle(Input::Applied { family, generation, refused }, self.now);
+                }
+                Action::Probe { uplink, family, round, targets } => {
+                    for (target, _) in targets {
+                        self.probes += 1;
+                        let rtt = match self.paths[usize::from(uplink)] {
+                            Path::Answers(rtt) => rtt,
+                            Path::Loses(percent, rtt) if scatter(self.probes) % 100 >= percent => rtt,
+                            Path::Loses(..) | Path::Silent => continue,
+                        };
+                        let news = ProbeNews::Answer { round, target, rtt: Some(rtt) };
+                        self.sequence += 1;
+                        let input = Input::Probe { uplink, family, news };
+                        self.pending.insert((self.now + rtt, self.sequence), input);
+                    }
+                }
+                Action::Announce(transition) => {
+                    let seconds = self.now.0.as_secs_f64();
+                    let what = match transition.change {
+                        Change::Health { uplink, from, to } => {
+                            format!("wan{uplink} {} → {}", from.name(), to.name())
+                        }
+                        Change::Selection { from, to } => {
+                            let name = |selection: Selection| match (selection.active(), selection.detail()) {
+                                (Some(on), Some(detail)) => {
+                                    format!("{}({detail}) on wan{on}", selection.name())
+                                }
+                                (Some(on), None) => format!("{} on wan{on}", selection.name()),
+                                (None, _) => selection.name().to_owned(),
+                            };
+                            format!("{} → {}", name(from), name(to))
+                        }
+                    };
+                    self.timeline.push(format!("{seconds:.3} {what}: {}", transition.cause));
+                }
+                Action::Notice(notice) => {
+                    self.timeline.push(format!("{:.3} {notice:?}", self.now.0.as_secs_f64()))
+                }
+                Action::Done => self.done = true,
+                Action::Watch { .. } | Action::Unwatch { .. } | Action::AskLink(_) => {}
+            }
+        }
+    }
+
+    fn dump(&self, family: Family) -> Dump {
+        let address = |link: &Link| Address {
+            index: link.index,
+            prefix: Prefix { address: ip(&format!("192.0.{}.10", link.index - 8)), length: 24 },
+            peer: None,
+            global: true,
+        };
+        Dump {
+            family,
+            links: self.links.clone(),
+            addresses: self.links.iter().map(address).filter(|a| a.prefix.family() == family).collect(),
+            routes: self.routes.iter().filter(|route| route.family() == family).cloned().collect(),
+            rules: self.rules.iter().filter(|rule| rule.family == family).cloned().collect(),
+        }
+    }
+
+    /// Does what the kernel would, and tells what it would tell.
+    fn apply(&mut self, ops: Vec<Op>) -> Vec<(usize, i32)> {
+        let names = self.names();
+        let mut refused = vec![];
+        for (index, op) in ops.into_iter().enumerate() {
+            if self.refuse.0 > 0 {
+                refused.push((index, self.refuse.1));
+                continue;
+            }
+            self.ops.push(format!("{:.3} {}", self.now.0.as_secs_f64(), op.words(&names)));
+            let mut news = vec![];
+            match op {
+                Op::PutRoute(route, how) => {
+                    if how == How::Replace
+                        && let Some(old) = self.routes.iter().find(|old| old.slot() == route.slot()).cloned()
+                    {
+                        self.routes.remove(&old);
+                        news.push(Input::RouteGone(old));
+                    }
+                    self.routes.insert(route.clone());
+                    news.push(Input::Route(route));
+                }
+                Op::DeleteRoute(route) if self.routes.remove(&route) => news.push(Input::RouteGone(route)),
+                Op::AddRule(rule) => {
+                    self.rules.insert(rule.clone());
+                    news.push(Input::Rule(rule));
+                }
+                Op::DeleteRule(rule) if self.rules.remove(&rule) => news.push(Input::RuleGone(rule)),
+                Op::DeleteRoute(_) | Op::DeleteRule(_) => refused.push((index, 3)),
+                Op::IgnoreLinkdown { index, on } => {
+                    let link = self.links.iter_mut().find(|link| link.index == index).unwrap();
+                    link.ignore_linkdown = Some(on);
+                    news.push(Input::Link(link.clone()));
+                }
+            }
+            for input in news {
+                self.engine.handle(input, self.now);
+            }
+        }
+        self.refuse.0 = self.refuse.0.saturating_sub(1);
+        refused
+    }
+}

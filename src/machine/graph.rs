@@ -1,0 +1,262 @@
+//! Every reachable state of a core, and questions about all of them.
+//!
+//! A breadth-first walk, so that the first trace found to a state is a shortest one. Timers are over-approximated: any
+//! armed timer may fire at any moment, which covers every real timing.
+
+use super::{Core, Effect, Event, Rules, Step, View};
+use ::core::fmt;
+use std::collections::{BTreeMap, VecDeque};
+
+/// What can be walked: the production [`Core`], or a deliberately broken twin of it in a test.
+pub trait Model: Clone + Ord {
+    /// The events that may happen in this state.
+    fn events(&self) -> Vec<Event>;
+    /// Lets one happen.
+    fn handle(&mut self, event: Event) -> Step;
+    /// What can be seen of the state.
+    fn view(&self) -> View;
+}
+
+impl Model for Core {
+    fn events(&self) -> Vec<Event> {
+        let uplinks = u8::try_from(self.rules().tiers.len()).unwrap_or(u8::MAX);
+        let mut events = Event::all(uplinks);
+        events.extend(self.timers().iter().map(Event::Expired));
+        events
+    }
+
+    fn handle(&mut self, event: Event) -> Step {
+        Core::handle(self, event)
+    }
+
+    fn view(&self) -> View {
+        Core::view(self)
+    }
+}
+
+/// One thing that can happen in one state.
+#[derive(Debug, Clone)]
+pub struct Edge {
+    /// The state before, as an index into [`Graph::views`].
+    pub from: usize,
+    /// What happens.
+    pub event: Event,
+    /// What it does.
+    pub step: Step,
+    /// The state after.
+    pub to: usize,
+}
+
+/// The whole reachable state space.
+#[derive(Debug)]
+pub struct Graph {
+    /// What can be seen of each state; the first is the initial one.
+    pub views: Vec<View>,
+    /// Everything that can happen, grouped by `from`.
+    pub edges: Vec<Edge>,
+    /// For each state but the first, an edge of a shortest trace to it.
+    parents: Vec<Option<usize>>,
+    /// The length of that trace.
+    depths: Vec<u32>,
+}
+
+/// A claim that does not hold, with the shortest story that shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The claim.
+    pub claim: &'static str,
+    /// The events that lead there, with the state after each.
+    pub trace: Vec<String>,
+}
+
+/// Walks a core of `uplinks` uplinks in order of preference.
+#[must_use]
+pub fn explore(uplinks: u8) -> Graph {
+    explore_model(Core::new(Rules::ranked(uplinks)).0)
+}
+
+/// Walks any model from `initial`.
+#[must_use]
+pub fn explore_model<M: Model>(initial: M) -> Graph {
+    let mut graph =
+        Graph { views: vec![initial.view()], edges: vec![], parents: vec![None], depths: vec![0] };
+    let mut index = BTreeMap::from([(initial.clone(), 0)]);
+    let mut queue = VecDeque::from([(initial, 0)]);
+    while let Some((model, from)) = queue.pop_front() {
+        for event in model.events() {
+            let mut next = model.clone();
+            let step = next.handle(event);
+            let to = index.get(&next).copied().unwrap_or_else(|| {
+                let to = graph.views.len();
+                graph.views.push(next.view());
+                graph.parents.push(Some(graph.edges.len()));
+                graph.depths.push(graph.depths[from] + 1);
+                index.insert(next.clone(), to);
+                queue.push_back((next, to));
+                to
+            });
+            graph.edges.push(Edge { from, event, step, to });
+        }
+    }
+    graph
+}
+
+impl Graph {
+    /// The longest of the shortest traces: how many events the most remote state is away.
+    #[must_use]
+    pub fn depth(&self) -> u32 {
+        self.depths.iter().copied().max().unwrap_or(0)
+    }
+
+    /// `holds` is true in every reachable state.
+    ///
+    /// # Errors
+    /// The nearest state in which it is not.
+    pub fn always(&self, claim: &'static str, holds: impl Fn(&View) -> bool) -> Result<(), Violation> {
+        match self.views.iter().position(|view| !holds(view)) {
+            Some(at) => Err(Violation { claim, trace: self.trace(at) }),
+            None => Ok(()),
+        }
+    }
+
+    /// `holds` is true of every single step.
+    ///
+    /// # Errors
+    /// The nearest step of which it is not.
+    pub fn step(
+        &self,
+        claim: &'static str,
+        holds: impl Fn(&View, Event, &[Effect], &View) -> bool,
+    ) -> Result<(), Violation> {
+        let wrong = |edge: &&Edge| {
+            !holds(&self.views[edge.from], edge.event, &edge.step.effects, &self.views[edge.to])
+        };
+        match self.edges.iter().find(wrong) {
+            Some(edge) => Err(Violation { claim, trace: self.trace_through(edge) }),
+            None => Ok(()),
+        }
+    }
+
+    /// `holds` is true in at least one reachable state: a guard against claims that hold because nothing happens.
+    ///
+    /// # Errors
+    /// There is no such state.
+    pub fn sometimes(&self, claim: &'static str, holds: impl Fn(&View) -> bool) -> Result<(), Violation> {
+        if self.views.iter().any(holds) { Ok(()) } else { Err(Violation { claim, trace: vec![] }) }
+    }
+
+    /// From every state, some state in which `goal` is true can be reached.
+    ///
+    /// # Errors
+    /// The nearest state from which there is no way.
+    pub fn recoverable(&self, claim: &'static str, goal: impl Fn(&View) -> bool) -> Result<(), Violation> {
+        let mut into = vec![vec![]; self.views.len()];
+        for edge in &self.edges {
+            into[edge.to].push(edge.from);
+        }
+        let mut good: Vec<bool> = self.views.iter().map(goal).collect();
+        let mut queue: VecDeque<usize> = (0..good.len()).filter(|at| good[*at]).collect();
+        while let Some(at) = queue.pop_front() {
+            for from in &into[at] {
+                if !good[*from] {
+                    good[*from] = true;
+                    queue.push_back(*from);
+                }
+            }
+        }
+        match good.iter().position(|good| !good) {
+            Some(at) => Err(Violation { claim, trace: self.trace(at) }),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs of internal events come to an end; returns the length of the longest.
+    ///
+    /// # Errors
+    /// A state from which the core can go on for ever by itself.
+    pub fn rests(&self, claim: &'static str) -> Result<u32, Violation> {
+        // Kahn's algorithm on the internal edges: what cannot be sorted lies on a cycle, or behind one.
+        let mut out = vec![vec![]; self.views.len()];
+        let mut incoming = vec![0_u32; self.views.len()];
+        for edge in self.edges.iter().filter(|edge| edge.event.is_internal()) {
+            out[edge.from].push(edge.to);
+            incoming[edge.to] += 1;
+        }
+        let mut longest = vec![0_u32; self.views.len()];
+        let mut queue: Vec<usize> = (0..incoming.len()).filter(|at| incoming[*at] == 0).collect();
+        let mut sorted = 0;
+        while let Some(at) = queue.pop() {
+            sorted += 1;
+            for to in &out[at] {
+                longest[*to] = longest[*to].max(longest[at] + 1);
+                incoming[*to] -= 1;
+                if incoming[*to] == 0 {
+                    queue.push(*to);
+                }
+            }
+        }
+        if sorted == self.views.len() {
+            return Ok(longest.into_iter().max().unwrap_or(0));
+        }
+        let at = incoming.iter().position(|count| *count > 0).unwrap_or(0);
+        Err(Violation { claim, trace: self.trace(at) })
+    }
+
+    /// A shortest story that ends in the state at this index.
+    #[must_use]
+    pub fn trace(&self, mut at: usize) -> Vec<String> {
+        let mut lines = vec![];
+        while let Some(edge) = self.parents[at] {
+            let edge = &self.edges[edge];
+            lines.push(self.line(edge));
+            at = edge.from;
+        }
+        lines.reverse();
+        lines
+    }
+
+    fn trace_through(&self, edge: &Edge) -> Vec<String> {
+        let mut lines = self.trace(edge.from);
+        lines.push(self.line(edge));
+        lines
+    }
+
+    fn line(&self, edge: &Edge) -> String {
+        let effects: Vec<String> = edge.step.effects.iter().map(ToString::to_string).collect();
+        let effects = if effects.is_empty() { String::new() } else { format!(" [{}]", effects.join(", ")) };
+        format!("{}{effects} → {}", edge.event, self.views[edge.to])
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "broken: {}", self.claim)?;
+        for (number, line) in self.trace.iter().enumerate() {
+            write!(f, "\n  {}. {line}", number + 1)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let health: Vec<&str> = self.health.iter().map(|health| health.name()).collect();
+        write!(f, "{}", self.selection.name())?;
+        if let Some(detail) = self.selection.detail() {
+            write!(f, " ({detail})")?;
+        }
+        match self.active {
+            Some(active) => write!(f, " on {active}")?,
+            None => f.write_str(" on none")?,
+        }
+        write!(f, "; {}; {}", health.join(" "), self.sync.name())?;
+        if let Some(detail) = self.sync.detail() {
+            write!(f, " ({detail})")?;
+        }
+        let timers: Vec<String> = self.timers.iter().map(|timer| timer.to_string()).collect();
+        if !timers.is_empty() {
+            write!(f, "; {}", timers.join(" "))?;
+        }
+        Ok(())
+    }
+}
