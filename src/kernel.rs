@@ -1,1 +1,2 @@
-//! kernel
+//! Everything that speaks netlink.
+pub mod socket;
