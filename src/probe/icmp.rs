@@ -293,3 +293,6 @@ fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
 fn ip4(address: u32) -> IpAddr {
     address.to_ne_bytes().into()
 }
+
+#[cfg(test)]
+mod tests;
