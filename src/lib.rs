@@ -1,4 +1,6 @@
 //! skeleton
+#[cfg(feature = "daemon")]
+pub mod config;
 pub mod engine;
 #[cfg(feature = "daemon")]
 pub mod kernel;
