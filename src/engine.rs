@@ -202,6 +202,12 @@ impl Engine {
         }
     }
 
+    /// Interface names by index, for messages.
+    #[must_use]
+    pub fn names(&self) -> route::Names {
+        self.inventory.names()
+    }
+
     fn ids(&self) -> impl Iterator<Item = Id> + use<> {
         let count = u8::try_from(self.settings.uplinks.len()).unwrap_or(u8::MAX);
         0..count

@@ -1,2 +1,102 @@
-//! Everything that speaks netlink.
+//! The kernel's side of the seam: messages become facts, operations become requests. No decisions are made here.
+//!
+//! ```text
+//!   Monitor ─► decode ─► Input           Action::Dump  ─► Kernel::dump  ─► Input::Dumped
+//!                                        Action::Apply ─► encode ─► Kernel::apply ─► refusals
+//! ```
+
+pub mod decode;
+pub mod encode;
 pub mod socket;
+
+use crate::engine::Family;
+use crate::engine::input::{Dump, Input};
+use crate::engine::plan::SHELF;
+use crate::engine::route::{MAIN_TABLE, Op};
+use crate::engine::settings::Settings;
+use socket::{Refused, Requests};
+use std::io;
+
+/// The request side: reads the kernel and changes it.
+#[derive(Debug)]
+pub struct Kernel {
+    requests: Requests,
+    tables: Vec<u32>,
+}
+
+impl Kernel {
+    /// Opens the request socket.
+    ///
+    /// # Errors
+    /// As [`Requests::open`].
+    pub fn open(settings: &Settings) -> io::Result<Self> {
+        let first = settings.routing.first_table;
+        let uplinks = u32::try_from(settings.uplinks.len()).unwrap_or(SHELF);
+        let tables = [MAIN_TABLE].into_iter().chain(first..first + uplinks).chain([first + SHELF]).collect();
+        Ok(Self { requests: Requests::open()?, tables })
+    }
+
+    /// Everything of one family that matters to us.
+    ///
+    /// # Errors
+    /// The kernel refused, or the tables change faster than they can be read.
+    pub fn dump(&mut self, family: Family) -> io::Result<Dump> {
+        let mut dump = Dump { family, links: vec![], addresses: vec![], routes: vec![], rules: vec![] };
+        let mut requests =
+            vec![encode::all_links(), encode::all_addresses(family), encode::all_rules(family)];
+        requests.extend(self.tables.iter().map(|table| encode::table_routes(family, *table)));
+        for request in requests {
+            for message in self.requests.dump(request)? {
+                for input in decode::inputs(&message) {
+                    match input {
+                        Input::Link(link) => dump.links.push(link),
+                        Input::Address(address) => dump.addresses.push(address),
+                        Input::Route(route) => dump.routes.push(route),
+                        Input::Rule(rule) => dump.rules.push(rule),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        Ok(dump)
+    }
+
+    /// The state of one link now; asking makes the kernel look at a carrier event that it has put off.
+    ///
+    /// # Errors
+    /// The socket failed.
+    pub fn link(&mut self, index: u32) -> io::Result<Vec<Input>> {
+        match self.requests.get(encode::one_link(index))? {
+            Ok(message) => Ok(decode::inputs(&message)),
+            Err(_gone) => Ok(vec![Input::LinkGone(index)]),
+        }
+    }
+
+    /// Carries out operations in order; returns those that were refused, by their place.
+    ///
+    /// # Errors
+    /// The socket failed: it is not known what was done.
+    pub fn apply(&mut self, ops: &[Op]) -> io::Result<Vec<(usize, Refused)>> {
+        let results = self.requests.transact(ops.iter().map(encode::request).collect())?;
+        for op in ops {
+            if let Op::IgnoreLinkdown { index, on } = op {
+                ignore_linkdown_v6(*index, *on);
+            }
+        }
+        Ok(results
+            .into_iter()
+            .enumerate()
+            .filter_map(|(place, result)| Some((place, result.err()?)))
+            .collect())
+    }
+}
+
+/// IPv6 has no netlink attribute for it, only a file, which containers may have read-only: best effort.
+fn ignore_linkdown_v6(index: u32, on: bool) {
+    let Ok(name) = nix::net::if_::if_indextoname(index) else { return };
+    let Ok(name) = name.to_str() else { return };
+    let path = format!("/proc/sys/net/ipv6/conf/{name}/ignore_routes_with_linkdown");
+    if let Err(error) = std::fs::write(&path, if on { "1" } else { "0" }) {
+        log::debug!(path, error:%; "cannot set the IPv6 side");
+    }
+}

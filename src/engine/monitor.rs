@@ -66,6 +66,8 @@ pub struct Monitor {
     last_sent: Option<Time>,
     /// The next round is due at once.
     urgent: bool,
+    /// Overflows since a round was last judged good.
+    voids: u32,
     oddities: Oddities,
 }
 
@@ -133,6 +135,7 @@ impl Monitor {
             stable_since: None,
             last_sent: None,
             urgent: true,
+            voids: 0,
             oddities: Oddities::default(),
         }
     }
@@ -258,8 +261,13 @@ impl Monitor {
         }
     }
 
-    /// Answers were lost on our side: rounds that are not decided say nothing.
+    /// Answers were lost on our side: rounds that are not decided say nothing. But not for ever: where nothing but
+    /// overflows is seen, silence counts again, or a flood could keep a dead line alive.
     pub fn void(&mut self) {
+        if self.voids >= u32::from(self.settings.fall) {
+            return;
+        }
+        self.voids += 1;
         let before = self.rounds.len();
         self.rounds.retain(|round| round.judged);
         self.oddities.voided += (before - self.rounds.len()) as u64;
@@ -343,6 +351,7 @@ impl Monitor {
 
     fn good_round(&mut self, sent: Time, news: &mut Vec<News>) {
         self.fails = 0;
+        self.voids = 0;
         self.failing_since = None;
         self.goods = self.goods.saturating_add(1);
         self.stable_since.get_or_insert(sent);

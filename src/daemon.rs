@@ -1,0 +1,244 @@
+//! The loop: inputs from sockets, timers, signals and clients go into the engine; its actions go out again.
+//!
+//! One thread. Netlink requests are answered inside the call that sends them, so they need no task of their own; every
+//! other socket sits in one epoll set ([`poller`]), whose readiness, the engine's timeout, signals and clients are the
+//! four things the loop waits for.
+
+pub mod clock;
+pub mod poller;
+pub mod privileges;
+mod probers;
+mod telling;
+
+use crate::config::Config;
+use crate::control::server::{Answer, Server};
+use crate::control::status;
+use crate::engine::input::Input;
+use crate::engine::{Action, Engine, Family};
+use crate::kernel::socket::{Drained, Monitor};
+use crate::kernel::{Kernel, decode};
+use anyhow::Context as _;
+use clock::{now, wall};
+use futures_util::StreamExt as _;
+use log::{debug, error, info, warn};
+use poller::{Poller, Token};
+use probers::Probers;
+use signal_hook::consts::signal::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook_tokio::Signals;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// How long the last operations may take before we end without them.
+const FAREWELL: Duration = Duration::from_millis(800);
+/// Notifications taken in one go, so that a storm of routes starves neither probes nor timers.
+const MAX_DRAINS: usize = 16;
+
+/// The daemon's parts, wired.
+struct Daemon {
+    engine: Engine,
+    kernel: Kernel,
+    monitor: Monitor,
+    probers: Probers,
+    poller: Poller,
+    /// What drivers had to say while the engine's actions were carried out.
+    inputs: VecDeque<Input>,
+    started: u64,
+    done: bool,
+}
+
+/// Options that only tests and drills need.
+#[derive(Debug, Clone, Default)]
+pub struct Tuning {
+    /// Receive buffer of the notification socket, bytes.
+    pub monitor_buffer: Option<usize>,
+}
+
+/// Runs until told to end.
+///
+/// # Errors
+/// A socket cannot be opened, or another daemon runs here already.
+pub fn run(config: Config, tuning: &Tuning) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(serve(config, tuning))
+}
+
+async fn serve(config: Config, tuning: &Tuning) -> anyhow::Result<()> {
+    let _lock = privileges::lock(&config.settings)?;
+    // Subscribe before the first dump: what changes in between is told twice rather than never.
+    let monitor =
+        Monitor::open(tuning.monitor_buffer).context("cannot subscribe to netlink notifications")?;
+    let kernel = Kernel::open(&config.settings).context("cannot open a netlink socket")?;
+    let mut poller = Poller::new().context("cannot make an epoll set")?;
+    poller.add(&monitor, Token::Monitor)?;
+    let mut server = Server::bind(&config.control.socket)?;
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot listen to signals")?;
+    info!(uplinks = config.settings.uplinks.len(), socket:% = config.control.socket.display(); "started");
+    let mut daemon = Daemon {
+        engine: Engine::new(config.settings, now()),
+        kernel,
+        monitor,
+        probers: Probers::default(),
+        poller,
+        inputs: VecDeque::new(),
+        started: wall(),
+        done: false,
+    };
+    daemon.act();
+    let mut farewell = None;
+    while !daemon.done {
+        let wake = daemon.engine.poll_timeout().map(|(at, _)| at.since(now()));
+        let wake = farewell.map_or(wake, |end: crate::engine::Time| Some(end.since(now())));
+        tokio::select! {
+            biased;
+            signal = signals.next() => match signal {
+                Some(SIGHUP) => warn!("reloading is not supported yet: restart to change the configuration"),
+                _ => {
+                    info!("asked to end");
+                    farewell.get_or_insert(now() + FAREWELL);
+                    daemon.tell(Input::Stop);
+                }
+            },
+            ready = daemon.poller.ready() => daemon.serve_sockets(ready?),
+            () = sleep(wake) => {
+                if farewell.is_some_and(|end| now() >= end) {
+                    error!("the last operations were not answered in time");
+                    break;
+                }
+                daemon.tell(Input::Tick);
+            }
+            request = server.next() => {
+                let answer = daemon.answer(&request.request);
+                request.reply(answer);
+            }
+        }
+    }
+    signals.handle().close();
+    info!("ended");
+    Ok(())
+}
+
+async fn sleep(wake: Option<Duration>) {
+    match wake {
+        Some(duration) => tokio::time::sleep(duration).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Daemon {
+    fn tell(&mut self, input: Input) {
+        self.inputs.push_back(input);
+        self.act();
+    }
+
+    /// Feeds what is waiting and carries out what follows, until there is nothing of either.
+    fn act(&mut self) {
+        loop {
+            if let Some(action) = self.engine.poll_action() {
+                self.carry_out(action);
+            } else if let Some(input) = self.inputs.pop_front() {
+                self.engine.handle(input, now());
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::Dump(family) => self.dump(family),
+            Action::Apply { family, generation, ops } => {
+                let refused = match self.kernel.apply(&ops) {
+                    Ok(refused) => refused,
+                    // It is not known what was done: as good as refused, and followed by a dump.
+                    Err(error) => {
+                        warn!(family = family.name(), error:%; "netlink did not answer");
+                        let failed = error.raw_os_error().unwrap_or(nix::libc::EIO);
+                        vec![(
+                            0,
+                            crate::kernel::socket::Refused { errno: failed, text: Some(error.to_string()) },
+                        )]
+                    }
+                };
+                for (place, refusal) in &refused {
+                    debug!(family = family.name(), generation, op = ops[*place].words(&self.engine.names()), refusal:%; "refused");
+                }
+                // What our own operations changed is announced before the answer is judged.
+                self.drain_monitor();
+                let refused = refused.into_iter().map(|(place, refusal)| (place, refusal.errno)).collect();
+                self.inputs.push_back(Input::Applied { family, generation, refused });
+            }
+            Action::AskLink(index) => match self.kernel.link(index) {
+                Ok(inputs) => self.inputs.extend(inputs),
+                Err(error) => debug!(index, error:%; "cannot ask for a link"),
+            },
+            Action::Watch { uplink, family, interface, index } => {
+                self.probers.watch(uplink, family, &interface, index, &mut self.poller);
+            }
+            Action::Unwatch { uplink, family } => self.probers.unwatch(uplink, family, &mut self.poller),
+            Action::Probe { uplink, family, round, targets } => {
+                self.probers.send(uplink, family, round, &targets, &mut self.poller, &mut self.inputs);
+            }
+            Action::Announce(transition) => telling::transition(&transition, self.engine.settings()),
+            Action::Notice(notice) => telling::notice(&notice),
+            Action::Done => self.done = true,
+        }
+    }
+
+    fn dump(&mut self, family: Family) {
+        match self.kernel.dump(family) {
+            Ok(dump) => self.inputs.push_back(Input::Dumped(dump)),
+            Err(error) => {
+                warn!(family = family.name(), error:%; "cannot read the kernel's state");
+                self.inputs.push_back(Input::DumpFailed(family));
+            }
+        }
+    }
+
+    fn serve_sockets(&mut self, ready: Vec<Token>) {
+        for token in ready {
+            match token {
+                Token::Monitor => self.drain_monitor(),
+                Token::Prober(uplink, family) => self.probers.receive(uplink, family, &mut self.inputs),
+            }
+        }
+        // A tick even when nothing was for us: rounds that are due do not wait for the timer's next millisecond.
+        self.inputs.push_back(Input::Tick);
+        self.act();
+    }
+
+    fn drain_monitor(&mut self) {
+        let mut messages = vec![];
+        for _ in 0..MAX_DRAINS {
+            messages.clear();
+            let drained = self.monitor.receive(&mut messages);
+            self.inputs.extend(messages.iter().flat_map(decode::inputs));
+            match drained {
+                Ok(Drained::Empty) => return,
+                Ok(Drained::More) => {}
+                Ok(Drained::Overrun) => {
+                    warn!("netlink notifications were lost: reading the kernel's state afresh");
+                    self.inputs.push_back(Input::Overrun);
+                    return;
+                }
+                Err(error) => {
+                    error!(error:%; "netlink notifications cannot be read");
+                    self.inputs.push_back(Input::Overrun);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, request: &str) -> Answer {
+        match request {
+            "status" => {
+                let report = self.engine.report(now());
+                Ok(status::render(&report, self.engine.settings(), now(), wall(), self.started))
+            }
+            other => Err(format!("unknown request `{other}`: this daemon knows `status`")),
+        }
+    }
+}

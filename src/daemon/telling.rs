@@ -1,0 +1,51 @@
+//! Decisions and conditions as log records: constant messages, values as fields.
+
+use crate::engine::report::{Change, Notice, Transition};
+use crate::engine::settings::Settings;
+use crate::machine::{Id, Selection};
+use log::{info, warn};
+
+/// A change of state.
+pub(super) fn transition(transition: &Transition, settings: &Settings) {
+    let name = |id: Id| settings.uplinks[usize::from(id)].name.as_str();
+    let selection = |selection: Selection| {
+        let on = selection.active().map_or(String::new(), |id| format!(" on {}", name(id)));
+        let detail = selection.detail().map_or(String::new(), |detail| format!(" ({detail})"));
+        format!("{}{detail}{on}", selection.name())
+    };
+    let (id, family, cause) = (transition.id, transition.family.name(), transition.cause.as_str());
+    match transition.change {
+        Change::Health { uplink, from, to } => {
+            info!(id, family, uplink = name(uplink), from = from.name(), to = to.name(), cause; "uplink changed");
+        }
+        Change::Selection { from, to } => {
+            info!(id, family, from = selection(from), to = selection(to), cause; "selection changed");
+        }
+    }
+}
+
+/// Something that a person should look at.
+pub(super) fn notice(notice: &Notice) {
+    match notice {
+        Notice::Outranked(family, route) => {
+            warn!(family = family.name(), route; "somebody's default route outranks ours (foreign_defaults = \"replace\" takes it over)");
+        }
+        Notice::Blocked(family, route) => {
+            warn!(family = family.name(), route; "somebody's route holds the place of ours: give the uplink another metric");
+        }
+        Notice::Refused(family, op, errno) => {
+            let reason = std::io::Error::from_raw_os_error(*errno);
+            warn!(family = family.name(), op, reason:%; "the kernel refused an operation: it will be tried again");
+        }
+        Notice::NoEffect(family) => {
+            warn!(family = family.name(); "operations had no effect: reading the kernel's state afresh");
+        }
+        Notice::Reasserted(family, count) => {
+            warn!(family = family.name(), count; "somebody changed what is ours: putting it back");
+        }
+        Notice::Unreadable(family) => {
+            warn!(family = family.name(); "the kernel's state cannot be read: it will be tried again");
+        }
+        Notice::Impossible(text) => warn!(order = text; "cannot do that"),
+    }
+}
