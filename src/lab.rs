@@ -21,6 +21,7 @@ mod forge;
 mod frame;
 mod internet;
 mod namespace;
+mod plumbing;
 mod state;
 mod tally;
 mod uplink;

@@ -3,6 +3,8 @@
 //! A main of its own moves into namespaces before the first thread starts. Where that is forbidden this fails and says
 //! why, unless `UPLINKD_SKIP_NETNS=1` is set.
 
+#![allow(clippy::print_stderr, reason = "a test says what it measured and what it could not test")]
+
 use std::error::Error;
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
@@ -34,7 +36,11 @@ fn main() -> ExitCode {
         eprintln!("error: {error}\nhint: UPLINKD_SKIP_NETNS=1 skips these tests");
         return ExitCode::FAILURE;
     }
-    let tests: Vec<(&str, fn() -> Outcome)> = vec![
+    libtest_mimic::run(&arguments, trials()).exit_code()
+}
+
+fn trials() -> Vec<Trial> {
+    let tests: [(&str, Test); 23] = [
         ("both_gateways_and_the_internet_answer_by_their_own_wire", pings),
         ("a_client_on_the_lan_is_echoed_through_the_router", echoes),
         ("a_client_is_echoed_by_ipv6", echoes_v6),
@@ -59,12 +65,13 @@ fn main() -> ExitCode {
         ("a_program_runs_in_the_router_and_ends_with_its_handle", program),
         ("twenty_worlds_run_side_by_side", crowd),
     ];
-    let trials = tests.into_iter().map(|(name, test)| {
+    let trial = |(name, test): (&str, Test)| {
         Trial::test(name, move || test().map_err(|error| Failed::from(error.to_string())))
-    });
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+    };
+    tests.into_iter().map(trial).collect()
 }
 
+type Test = fn() -> Outcome;
 type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
 
 /// A promise that has to hold.
@@ -325,10 +332,10 @@ fn sysless_iflink(device: &str) -> io::Result<Option<u32>> {
         return Ok(None);
     };
     // The kernel leaves it out where it equals the link's own and there is no other namespace.
-    let other = link.attributes.iter().find_map(|attribute| match attribute {
-        LinkAttribute::Link(index) => Some(*index),
-        _ => None,
-    });
+    let other = link
+        .attributes
+        .iter()
+        .find_map(|attribute| if let LinkAttribute::Link(index) = attribute { Some(*index) } else { None });
     Ok(Some(other.unwrap_or(link.header.index)))
 }
 

@@ -68,6 +68,14 @@ struct Sample {
 struct Log {
     samples: Vec<Sample>,
     repeated: u64,
+    /// No more datagrams are sent.
+    closed: bool,
+}
+
+impl Log {
+    fn is_full(&self) -> bool {
+        self.closed || self.samples.len() >= MAX_SAMPLES
+    }
 }
 
 /// Losses within one interval.
@@ -160,12 +168,11 @@ impl Client {
     /// Stops sending, waits so long for the last answers, and reports everything.
     #[must_use]
     pub fn stop(mut self, grace: Duration) -> Losses {
-        let end = clock::now();
+        lock(&self.log).closed = true;
         std::thread::sleep(grace);
         self.end();
         let log = lock(&self.log);
-        let span = log.samples.iter().filter(|sample| sample.sent < end);
-        Losses { repeated: log.repeated, ..sum(span.copied()) }
+        Losses { repeated: log.repeated, ..sum(log.samples.iter().copied()) }
     }
 
     fn end(&mut self) {
@@ -262,10 +269,10 @@ impl Worker {
         }
     }
 
-    /// Sends one datagram; `false` if the log is full.
+    /// Sends one datagram; `false` if no more are to be sent.
     fn send(&mut self, now: Instant) -> bool {
         let mut log = lock(&self.log);
-        if log.samples.len() >= MAX_SAMPLES {
+        if log.is_full() {
             return false;
         }
         let sequence = log.samples.len() as u64;
@@ -314,7 +321,7 @@ impl Worker {
     /// Until the next datagram is due or an answer is there; `false` at the end.
     fn sleep(&self, next: Instant) -> bool {
         let mut pause = next.saturating_duration_since(clock::now());
-        if lock(&self.log).samples.len() >= MAX_SAMPLES {
+        if lock(&self.log).is_full() {
             pause = Duration::from_secs(1);
         }
         let mut waiting = [

@@ -1,6 +1,6 @@
 //! Network namespaces that live as long as a file descriptor.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -69,13 +69,18 @@ impl Namespace {
         self.run(Requests::open)?.map_err(LabError::io("open a netlink socket"))
     }
 
-    /// Writes a setting below `/proc/sys/net`, whose files show the namespace of the thread that opens them.
+    /// Writes a setting below `/proc/sys/net`, whose files show the namespace of the thread that opens them, unless it
+    /// has that value already.
     ///
     /// # Errors
     /// Containers often mount `/proc/sys` read-only.
     pub fn set(&self, setting: &str, value: &str) -> Result<(), LabError> {
         let path = format!("/proc/sys/net/{setting}");
-        self.run(|| std::fs::write(&path, value))?.map_err(LabError::io(format!("write {path}")))
+        let write = || match fs::read_to_string(&path) {
+            Ok(text) if text.trim() == value => Ok(()),
+            _ => fs::write(&path, value),
+        };
+        self.run(write)?.map_err(LabError::io(format!("write {path}")))
     }
 }
 

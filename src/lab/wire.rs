@@ -4,11 +4,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
 
 use netlink_packet_core::{DefaultNla, NLA_F_NESTED, NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
 use netlink_packet_route::link::{
-    AfSpecInet, AfSpecUnspec, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+    AfSpecInet, AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoKind, InfoVeth, LinkAttribute,
+    LinkFlags, LinkInfo, LinkMessage,
 };
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
@@ -23,6 +25,9 @@ use crate::kernel::socket::Requests;
 pub const LOOPBACK: u32 = 1;
 /// IFLA_INET_CONF.
 const INET_CONF: u16 = 1;
+/// Together five seconds; it takes a millisecond on an idle machine.
+const READY_ATTEMPTS: usize = 5000;
+const READY_PAUSE: Duration = Duration::from_millis(1);
 
 /// Settings of one interface that the kernel takes by netlink, with their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,17 +132,48 @@ pub fn configure(requests: &mut Requests, index: u32, settings: &[(Setting, u32)
     one(requests, format!("configure link {index}"), RouteNetlinkMessage::SetLink(link), 0)
 }
 
+/// Keeps the kernel from choosing a link-local address, which it would not use for a second or two, and forwarded
+/// packets of IPv6 not before.
+///
+/// # Errors
+/// The kernel refused.
+pub fn without_link_local(requests: &mut Requests, index: u32) -> Result<(), LabError> {
+    let inet6 = vec![AfSpecInet6::AddrGenMode(In6AddrGenMode::None)];
+    let mut link = LinkMessage::default();
+    link.header.index = index;
+    link.attributes = vec![LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet6(inet6)])];
+    one(requests, format!("configure link {index}"), RouteNetlinkMessage::SetLink(link), 0)
+}
+
 /// Whether the link is there, up, and hears its other end.
 ///
 /// # Errors
 /// Netlink failed. A link that does not exist is no error.
 pub fn has_carrier(requests: &mut Requests, index: u32) -> Result<bool, LabError> {
+    has_flag(requests, index, LinkFlags::LowerUp)
+}
+
+/// Waits until the link carries packets. That is a little later than it has carrier: the kernel drops what is sent in
+/// between, and a lost ARP request is repeated only after a second.
+///
+/// # Errors
+/// Netlink failed, or the link is still not ready after a generous time.
+pub fn wait_ready(requests: &mut Requests, index: u32) -> Result<(), LabError> {
+    for _ in 0..READY_ATTEMPTS {
+        if has_flag(requests, index, LinkFlags::Running)? {
+            return Ok(());
+        }
+        std::thread::sleep(READY_PAUSE);
+    }
+    let source = std::io::ErrorKind::TimedOut.into();
+    Err(LabError::Io { doing: format!("wait for link {index}"), source })
+}
+
+fn has_flag(requests: &mut Requests, index: u32, flag: LinkFlags) -> Result<bool, LabError> {
     let mut link = LinkMessage::default();
     link.header.index = index;
     let answer = requests.get(RouteNetlinkMessage::GetLink(link)).map_err(LabError::io("ask for a link"))?;
-    Ok(
-        matches!(answer, Ok(RouteNetlinkMessage::NewLink(link)) if link.header.flags.contains(LinkFlags::LowerUp)),
-    )
+    Ok(matches!(answer, Ok(RouteNetlinkMessage::NewLink(link)) if link.header.flags.contains(flag)))
 }
 
 /// Adds or deletes an address. IPv6 addresses are used at once, without looking for duplicates.
