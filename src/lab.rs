@@ -24,6 +24,8 @@ mod namespace;
 mod plumbing;
 mod state;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod uplink;
 mod weather;
 pub mod wire;

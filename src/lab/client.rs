@@ -1,5 +1,9 @@
 //! A user of the network: sends datagrams at a steady rate and notices which are answered.
 
+mod losses;
+#[cfg(test)]
+mod tests;
+
 use std::io::{self, PipeReader, PipeWriter};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
@@ -12,6 +16,9 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::prctl;
 use nix::sys::time::TimeSpec;
 
+pub use losses::{INTERVAL, Interval, Losses};
+use losses::{Sample, sum};
+
 use super::state::{COUNT_PORT, ECHO_PORT};
 use super::{LabError, World, clock};
 
@@ -19,8 +26,6 @@ use super::{LabError, World, clock};
 const MAX_SAMPLES: usize = 1 << 20;
 /// Who has fallen behind by more does not try to catch up, which would be a burst and no steady rate.
 const MAX_BEHIND: Duration = Duration::from_millis(50);
-/// Losses are also told by intervals of this length.
-pub const INTERVAL: Duration = Duration::from_millis(100);
 /// A sequence number.
 const HEADER_BYTES: usize = 8;
 const MAX_DATAGRAM_BYTES: usize = 1400;
@@ -55,15 +60,6 @@ impl Default for ClientPlan {
     }
 }
 
-/// One datagram.
-#[derive(Debug, Clone, Copy)]
-struct Sample {
-    sent: Instant,
-    answered: Option<Instant>,
-    /// The kernel did not take it, as without a route.
-    refused: bool,
-}
-
 #[derive(Debug, Default)]
 struct Log {
     samples: Vec<Sample>,
@@ -76,40 +72,6 @@ impl Log {
     fn is_full(&self) -> bool {
         self.closed || self.samples.len() >= MAX_SAMPLES
     }
-}
-
-/// Losses within one interval.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Interval {
-    /// When it begins.
-    pub start: Instant,
-    /// Datagrams sent in it.
-    pub sent: u64,
-    /// How many of them were not answered.
-    pub lost: u64,
-}
-
-/// What was lost of the datagrams sent in a span of time.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Losses {
-    /// Datagrams sent, refused ones included.
-    pub sent: u64,
-    /// Not answered up to now.
-    pub lost: u64,
-    /// Of those lost, the ones that the kernel did not even take.
-    pub refused: u64,
-    /// Answers to datagrams that had been answered, since the client started.
-    pub repeated: u64,
-    /// The longest time, by sending, without an answer.
-    pub longest_gap: Duration,
-    /// When the first lost one was sent.
-    pub first_loss: Option<Instant>,
-    /// When the last lost one was sent.
-    pub last_loss: Option<Instant>,
-    /// The longest round trip of those answered.
-    pub slowest: Duration,
-    /// The same by intervals of [`INTERVAL`].
-    pub intervals: Vec<Interval>,
 }
 
 /// A running client. It ends when this is dropped.
@@ -203,40 +165,6 @@ fn open(target: IpAddr) -> io::Result<UdpSocket> {
     let socket = UdpSocket::bind((any, 0))?;
     socket.set_nonblocking(true)?;
     Ok(socket)
-}
-
-/// Adds up datagrams in the order in which they were sent.
-fn sum(samples: impl Iterator<Item = Sample>) -> Losses {
-    let mut losses = Losses::default();
-    let (mut before, mut last) = (None, None);
-    for Sample { sent, answered, refused } in samples {
-        losses.sent += 1;
-        let lost = answered.is_none();
-        match losses.intervals.last_mut().filter(|interval| sent < interval.start + INTERVAL) {
-            Some(interval) => {
-                interval.sent += 1;
-                interval.lost += u64::from(lost);
-            }
-            None => losses.intervals.push(Interval { start: sent, sent: 1, lost: u64::from(lost) }),
-        }
-        // A span that begins or ends in silence has a gap there too.
-        let silent_since = *before.get_or_insert(sent);
-        last = Some(sent);
-        if let Some(answered) = answered {
-            losses.longest_gap = losses.longest_gap.max(sent - silent_since);
-            losses.slowest = losses.slowest.max(answered.saturating_duration_since(sent));
-            before = Some(sent);
-        } else {
-            losses.lost += 1;
-            losses.refused += u64::from(refused);
-            losses.first_loss.get_or_insert(sent);
-            losses.last_loss = Some(sent);
-        }
-    }
-    if let (Some(before), Some(last)) = (before, last) {
-        losses.longest_gap = losses.longest_gap.max(last - before);
-    }
-    losses
 }
 
 struct Worker {

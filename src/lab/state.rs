@@ -145,7 +145,7 @@ impl Wire {
 }
 
 /// All wires, and what is on its way between them and the internet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct State {
     pub(super) wires: Vec<Wire>,
     pending: BinaryHeap<Reverse<Pending>>,
@@ -154,6 +154,10 @@ pub(super) struct State {
 }
 
 impl State {
+    pub(super) fn new(wires: Vec<Wire>) -> Self {
+        Self { wires, pending: BinaryHeap::new(), order: 0, outgoing: Vec::new() }
+    }
+
     /// A frame has come in at the far end of a wire.
     pub(super) fn arrive(&mut self, index: u32, frame: &[u8], now: Instant) {
         let Some(at) = self.wires.iter().position(|wire| wire.index == Some(index)) else { return };

@@ -43,17 +43,11 @@ impl Builder {
         // It would greet the router with neighbour discovery of its own. No harm if it does.
         let _ = far.set("ipv6/conf/default/disable_ipv6", "1");
         let notes = plumbing::prepare(&router);
-        let mut state = State::default();
-        let numbered = self.uplinks.iter().enumerate();
-        state.wires = numbered
-            .map(|(at, uplink)| {
-                Wire::new(
-                    plumbing::mac(Side::Far, at),
-                    uplink.answers_for_all,
-                    self.seed.wrapping_add(at as u64),
-                )
-            })
-            .collect();
+        let wire = |(at, uplink): (usize, &Uplink)| {
+            let seed = self.seed.wrapping_add(at as u64);
+            Wire::new(plumbing::mac(Side::Far, at), uplink.answers_for_all, seed)
+        };
+        let state = State::new(self.uplinks.iter().enumerate().map(wire).collect());
         let internet = Internet::start(state, &far)?;
         let plumbing = Plumbing::new(self.uplinks, &router, &far)?;
         let world = World { router, client, far, internet, plumbing: Mutex::new(plumbing), notes };

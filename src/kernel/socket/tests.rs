@@ -248,3 +248,33 @@ fn a_link_of_an_unknown_kind_is_refused_alone() {
         assert_eq!(outcomes[1], Ok(()));
     });
 }
+
+#[test]
+fn a_dump_is_whole_or_an_error_while_others_change_the_table() {
+    in_namespace(|| {
+        let mut requests = Requests::open().unwrap();
+        requests.transact(vec![(loopback_up(), 0)]).unwrap();
+        let stable = (0..2000).map(|host| (Message::NewRoute(route(host, 200)), NLM_F_CREATE)).collect();
+        assert!(requests.transact(stable).unwrap().iter().all(Result::is_ok));
+        let done = std::sync::atomic::AtomicBool::new(false);
+        thread::scope(|scope| {
+            // A thread inherits the namespace.
+            scope.spawn(|| {
+                let mut stranger = Requests::open().unwrap();
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    let (add, delete) =
+                        (Message::NewRoute(route(9999, 200)), Message::DelRoute(route(9999, 200)));
+                    assert!(stranger.transact(vec![(add, NLM_F_CREATE), (delete, 0)]).is_ok());
+                }
+            });
+            for _ in 0..50 {
+                match requests.dump(dump_of(200)) {
+                    Ok(found) => assert!((2000..=2001).contains(&found.len()), "{}", found.len()),
+                    Err(error) => assert_eq!(error.kind(), io::ErrorKind::Interrupted, "{error}"),
+                }
+            }
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+        assert_eq!(requests.dump(dump_of(200)).unwrap().len(), 2000);
+    });
+}
