@@ -2,7 +2,7 @@
 //!
 //! A driver holds no policy. It keeps no list of outstanding probes, no timer and no opinion about an uplink: the
 //! engine says whom to ask and when, counts what is missing, and recognises duplicates and late answers. What a driver
-//! owes the engine is truth: an [`Report::Answer`] is told only for a packet that carries this prober's own keyed cookie,
+//! owes the engine is truth: a [`Report::Answer`] is told only for a packet that carries this prober's own keyed cookie,
 //! from the address that was asked, on the device of the uplink.
 //!
 //! ```text
@@ -11,7 +11,8 @@
 //! ```
 //!
 //! [`Prober`] probes by ICMP echo: one socket per uplink and family, for all its targets. What is decided about bytes
-//! (`packet`, `cookie`, `filter`, `verify`) is pure; what touches the kernel is in `socket`, `burst`, `clock` and `icmp`.
+//! (`packet`, `cookie`, `filter`, `verify`) is pure; what touches the kernel is in `socket`, `burst`, `facts`, `clock` and
+//! `icmp`.
 
 use core::net::IpAddr;
 use core::time::Duration;
@@ -19,6 +20,7 @@ use core::time::Duration;
 mod burst;
 mod clock;
 mod cookie;
+mod facts;
 mod filter;
 mod icmp;
 mod packet;
@@ -57,7 +59,7 @@ pub enum Report {
         target: u16,
         /// The explanation.
         why: Why,
-        /// Who gave it.
+        /// Who gave it; an address of our own if the next hop does not answer to ARP or neighbour discovery.
         from: IpAddr,
     },
     /// The kernel refused to send the probe.

@@ -1,20 +1,20 @@
 //! Probing by ICMP echo: one socket for all targets of an uplink and family.
 
-use core::net::IpAddr;
 use std::io::{self, IoSliceMut};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use nix::cmsg_space;
 use nix::errno::Errno;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage, recvmmsg};
+use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg};
 use socket2::{SockAddr, Socket};
-use std::net::SocketAddr;
 
-use super::clock::{Moment, nanoseconds};
+use super::clock::Moment;
 use super::cookie::Key;
+use super::facts::Facts;
 use super::packet::{LENGTH, Label, Start};
 use super::socket::{self, Opened};
-use super::verify::{Arrival, Notice, Verifier};
+use super::verify::Verifier;
 use super::{Ask, Counters, Kind, Report, burst};
 use crate::engine::Family;
 
@@ -228,70 +228,6 @@ impl AsRawFd for Prober {
     fn as_raw_fd(&self) -> RawFd {
         self.socket.as_raw_fd()
     }
-}
-
-/// What the kernel tells beside a packet.
-#[derive(Default)]
-struct Facts {
-    peer: Option<IpAddr>,
-    device: Option<u32>,
-    at_ns: Option<u64>,
-    /// Of an ICMP error: type, code and sender.
-    error: Option<(u8, u8, Option<IpAddr>)>,
-}
-
-impl Facts {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "not our enum: what was not asked for is passed over")]
-    fn of(message: &RecvMsg<'_, '_, SockaddrStorage>) -> Self {
-        let mut facts = Self { peer: message.address.as_ref().and_then(ip), ..Self::default() };
-        // An error says that the room was too small; then what is missing is missing below.
-        for fact in message.cmsgs().into_iter().flatten() {
-            match fact {
-                ControlMessageOwned::ScmTimestampns(time) => facts.at_ns = Some(nanoseconds(time)),
-                ControlMessageOwned::Ipv4PacketInfo(info) => {
-                    facts.device = u32::try_from(info.ipi_ifindex).ok();
-                }
-                ControlMessageOwned::Ipv6PacketInfo(info) => facts.device = Some(info.ipi6_ifindex),
-                ControlMessageOwned::Ipv4RecvErr(error, from)
-                    if error.ee_origin == libc::SO_EE_ORIGIN_ICMP =>
-                {
-                    facts.error =
-                        Some((error.ee_type, error.ee_code, from.map(|from| ip4(from.sin_addr.s_addr))));
-                }
-                ControlMessageOwned::Ipv6RecvErr(error, from)
-                    if error.ee_origin == libc::SO_EE_ORIGIN_ICMP6 =>
-                {
-                    facts.error =
-                        Some((error.ee_type, error.ee_code, from.map(|from| from.sin6_addr.s6_addr.into())));
-                }
-                _ => {}
-            }
-        }
-        facts
-    }
-
-    fn arrival<'a>(&self, bytes: &'a [u8]) -> Arrival<'a> {
-        Arrival { bytes, source: self.peer, device: self.device, at_ns: self.at_ns }
-    }
-
-    /// An error of local origin has no ICMP type; 255 is one that nobody uses.
-    fn notice<'a>(&self, bytes: &'a [u8]) -> Notice<'a> {
-        let (kind, code, from) = self.error.unwrap_or((u8::MAX, 0, None));
-        Notice { bytes, asked: self.peer, from, kind, code }
-    }
-}
-
-fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
-    match (address.as_sockaddr_in(), address.as_sockaddr_in6()) {
-        (Some(four), _) => Some(four.ip().into()),
-        (None, Some(six)) => Some(six.ip().into()),
-        (None, None) => None,
-    }
-}
-
-/// From the byte order of the network.
-fn ip4(address: u32) -> IpAddr {
-    address.to_ne_bytes().into()
 }
 
 #[cfg(test)]

@@ -1,19 +1,19 @@
 //! Opening the socket of a prober, and asking it what the kernel threw away.
 
 use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use nix::net::if_::if_nametoindex;
 use nix::sys::socket::{getsockopt, setsockopt, sockopt};
 use nix::{getsockopt_impl, sockopt_impl};
 use socket2::{Domain, Protocol, SockAddr, SockFilter, Socket, Type};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::{Kind, filter};
 use crate::engine::Family;
 
 /// What may lie unread, and unsent, at one time, as we ask the kernel for it (it doubles this): the answers to a round
-/// of a thousand targets, the most an uplink has, when drivers charge a page and a half for each. With the default of
-/// 212 kB three quarters of such a round would be lost to us, and read as loss of the line.
+/// of a thousand targets, the most an uplink has, when drivers charge a page and a half for each. The default
+/// of 212 kB has room for less than a third of them; the rest would be lost by us, and look like loss of the line.
 const BUFFER: usize = 3 << 20;
 /// SO_MEMINFO, which libc does not name; the same on every architecture that shares the generic numbers.
 const SO_MEMINFO: libc::c_int = 55;
