@@ -91,7 +91,8 @@ impl fmt::Display for Source {
 pub fn from_toml(name: &str, text: &str) -> Result<Config, Findings> {
     let notes = Notes::default();
     let draft = file::read(text, &notes);
-    finish(Source::File(name.into()), draft.as_ref(), notes)
+    // The reader and the rules follow the order of the schema; a person follows the order of the file.
+    finish(Source::File(name.into()), draft.as_ref(), notes, |finding| finding.place)
 }
 
 /// Reads a configuration from the TOML file at `path`.
@@ -127,17 +128,22 @@ pub fn from_file(path: &Path) -> Result<Config, Findings> {
 pub fn from_flags(flags: &Flags) -> Result<Config, Findings> {
     let notes = Notes::default();
     let draft = flags::read(flags, &notes);
-    finish(Source::Flags, Some(&draft), notes)
+    finish(Source::Flags, Some(&draft), notes, |finding| flags.position(&finding.key))
 }
 
-fn finish(source: Source, draft: Option<&draft::Draft>, notes: Notes) -> Result<Config, Findings> {
+/// Applies the rules to what was read, and sorts what is wrong.
+fn finish<K: Ord>(
+    source: Source,
+    draft: Option<&draft::Draft>,
+    notes: Notes,
+    order: impl FnMut(&Finding) -> K,
+) -> Result<Config, Findings> {
     let settled = draft.and_then(|draft| settle::settle(draft, &notes));
     let mut findings = notes.into_findings();
     match settled {
         Some((settings, control)) if findings.is_empty() => Ok(Config { settings, control, source }),
         Some(_) | None => {
-            // Both passes follow the order of the schema; a person follows the order of the file.
-            findings.sort_by_key(|finding| finding.place);
+            findings.sort_by_key(order);
             Err(Findings { source: source.to_string(), findings })
         }
     }

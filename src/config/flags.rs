@@ -72,6 +72,16 @@ pub struct Flags {
 impl Flags {
     /// The flags that were given, in the order of the help: whether there are any decides between them and a file.
     pub fn given(&self) -> Vec<&'static str> {
+        self.all().into_iter().filter_map(|(name, given)| given.then_some(name)).collect()
+    }
+
+    /// Where a flag stands in the help.
+    pub(super) fn position(&self, flag: &str) -> Option<usize> {
+        self.all().iter().position(|(name, _)| *name == flag)
+    }
+
+    /// Each flag in the order of the help, and whether it was given.
+    fn all(&self) -> [(&'static str, bool); 16] {
         [
             ("--primary-interface", self.primary_interface.is_some()),
             ("--secondary-interface", self.secondary_interface.is_some()),
@@ -90,9 +100,6 @@ impl Flags {
             ("--no-kernel-carrier", self.no_kernel_carrier),
             ("--control-socket", self.control_socket.is_some()),
         ]
-        .into_iter()
-        .filter_map(|(name, given)| given.then_some(name))
-        .collect()
     }
 }
 

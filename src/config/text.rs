@@ -78,7 +78,7 @@ pub(super) fn check_mark(mark: u32, mask: u32) -> Result<(u32, u32), Complaint> 
     if mark & !mask != 0 {
         return Err(Complaint::new(
             format!("has bits in the mark ({mark:#x}) that the mask ({mask:#x}) leaves out"),
-            format!("widen the mask, or write \"{:#x}/{mask:#x}\"", mark & mask),
+            format!("widen the mask, for instance \"{mark:#x}/{:#x}\"", mark | mask),
         ));
     }
     if mark == 0 {

@@ -14,6 +14,9 @@ use crate::config::slot::{Given, Notes, Origin, Slot};
 use crate::config::suggest::nearest;
 use crate::engine::settings::MAX_TARGETS;
 
+/// Unknown keys that are noted: whoever has more named a file of another program.
+const MAX_UNKNOWN: usize = 100;
+
 /// What the sections of one file share.
 pub(super) struct Document<'d> {
     lines: Lines<'d>,
@@ -51,7 +54,7 @@ impl<'d> Document<'d> {
             Some(span) => self.origin(String::new(), span.start),
             None => Origin { key: String::new(), place: None },
         };
-        self.notes.add(&origin, format!("is not TOML: {}", excerpt(error.message())), remedy);
+        self.notes.add(&origin, format!("not TOML: {}", error.message()), remedy);
     }
 
     /// Notes the unknown keys. Last, because by then all known ones have been asked for.
@@ -59,12 +62,17 @@ impl<'d> Document<'d> {
         let asked = self.asked.borrow();
         for Unknown { title, name, kind, origin } in self.unknown.borrow().iter() {
             let here = asked.get(title).map(Vec::as_slice).unwrap_or_default();
-            let elsewhere =
-                || asked.iter().find(|(other, keys)| !other.is_empty() && keys.contains(&name.as_str()));
-            let remedy = if let Some((other, _)) = elsewhere() {
+            let elsewhere = || asked.iter().filter(|(other, _)| !other.is_empty() && *other != title);
+            let near_elsewhere =
+                || elsewhere().find_map(|(other, keys)| Some((other, nearest(name, keys.iter().copied())?)));
+            let remedy = if let Some((other, _)) = elsewhere().find(|(_, keys)| keys.contains(&name.as_str()))
+            {
                 format!("it belongs in {}", brackets(other))
             } else if let Some(near) = nearest(name, here.iter().copied()) {
-                format!("did you mean `{near}`?")
+                let near = if title.is_empty() { brackets(near) } else { format!("`{near}`") };
+                format!("did you mean {near}?")
+            } else if let Some((other, near)) = near_elsewhere() {
+                format!("did you mean `{near}`? It belongs in {}", brackets(other))
             } else if title.is_empty() {
                 let tables: Vec<String> = here.iter().map(|title| brackets(title)).collect();
                 format!("the tables are {}", tables.join(", "))
@@ -78,8 +86,8 @@ impl<'d> Document<'d> {
 
 /// A table's title as it is written.
 fn brackets(title: &str) -> String {
-    // The two that may be repeated.
-    if matches!(title, "uplink" | "destination") { format!("[[{title}]]") } else { format!("[{title}]") }
+    // The one that may be repeated.
+    if title == "uplink" { format!("[[{title}]]") } else { format!("[{title}]") }
 }
 
 /// A table, or one that is absent and has no keys.
@@ -90,15 +98,28 @@ pub(super) struct Section<'d> {
     prefix: String,
     table: Option<&'d DeTable<'d>>,
     asked: Vec<&'static str>,
+    /// Keys that are known, but nothing to suggest.
+    later: Vec<&'static str>,
 }
 
 impl<'d> Section<'d> {
     pub(super) fn root(document: &'d Document<'d>, table: &'d DeTable<'d>) -> Self {
-        Self { document, title: "", prefix: String::new(), table: Some(table), asked: Vec::new() }
+        Self {
+            document,
+            title: "",
+            prefix: String::new(),
+            table: Some(table),
+            asked: Vec::new(),
+            later: Vec::new(),
+        }
     }
 
     fn entry(&mut self, key: &'static str) -> Option<(&'d Spanned<DeValue<'d>>, Origin)> {
         self.asked.push(key);
+        self.find(key)
+    }
+
+    fn find(&self, key: &str) -> Option<(&'d Spanned<DeValue<'d>>, Origin)> {
         let value = self.table?.get(key)?;
         Some((value, self.document.origin(format!("{}{key}", self.prefix), value.span().start)))
     }
@@ -117,8 +138,9 @@ impl<'d> Section<'d> {
 
     /// A key or table that is documented but not built.
     pub(super) fn later(&mut self, key: &'static str, remedy: &str) {
-        if let Some((_, origin)) = self.entry(key) {
-            self.document.notes.complain(&origin, Complaint::not_yet("this", remedy));
+        self.later.push(key);
+        if let Some((_, origin)) = self.find(key) {
+            self.document.notes.add(&origin, "is not supported yet", remedy);
         }
     }
 
@@ -162,7 +184,7 @@ impl<'d> Section<'d> {
             }
         }
         let prefix = format!("{}{title}.", self.prefix);
-        Section { document: self.document, title, prefix, table, asked: Vec::new() }
+        Section { document: self.document, title, prefix, table, asked: Vec::new(), later: Vec::new() }
     }
 
     /// A table that may be repeated, up to `most` times.
@@ -189,7 +211,7 @@ impl<'d> Section<'d> {
     pub(super) fn close(self) {
         for (key, value) in self.table.into_iter().flatten() {
             let name = key.get_ref().as_ref();
-            if self.asked.contains(&name) {
+            if self.asked.contains(&name) || self.later.contains(&name) {
                 continue;
             }
             let origin = self.document.origin(format!("{}{}", self.prefix, excerpt(name)), key.span().start);
@@ -203,6 +225,9 @@ impl<'d> Section<'d> {
                 | DeValue::Boolean(_)
                 | DeValue::Datetime(_) => "key",
             };
+            if self.document.unknown.borrow().len() >= MAX_UNKNOWN {
+                break;
+            }
             let unknown = Unknown { title: self.title, name: name.to_owned(), kind, origin };
             self.document.unknown.borrow_mut().push(unknown);
         }
@@ -236,6 +261,7 @@ impl<'d> Tables<'d> {
                     prefix,
                     table: Some(table),
                     asked: Vec::new(),
+                    later: Vec::new(),
                 });
                 read(section, origin)
             };

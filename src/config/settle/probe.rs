@@ -130,7 +130,7 @@ fn quorum(
         notes.add(
             origin,
             problem,
-            format!("choose from 1 to {count}, or name more targets: no round could be good"),
+            format!("choose {count} at most, or name more targets: no round could be good"),
         );
     }
     Some(quorum)
