@@ -46,7 +46,11 @@ impl Poller {
     /// # Errors
     /// The kernel is out of descriptors or memory.
     pub fn new() -> io::Result<Self> {
-        Ok(Self { set: AsyncFd::register(Set(Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?))? })
+        let set = Set(Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?);
+        #[expect(unsafe_code, reason = "tokio asks for the promise below")]
+        // SAFETY: `Set` owns its descriptor, never replaces it, and closes it only when it is dropped.
+        let set = unsafe { AsyncFd::register(set) }?;
+        Ok(Self { set })
     }
 
     /// Adds a socket, to be told as long as it is readable.
