@@ -131,6 +131,8 @@ impl World {
 
     /// Whether the router's end of an uplink has carrier.
     ///
+    /// Asking makes the kernel announce a pending change at once. To measure how late it would be by itself, listen.
+    ///
     /// # Errors
     /// There is no such uplink, or netlink failed.
     pub fn has_carrier(&self, at: usize) -> Result<bool, LabError> {
