@@ -36,6 +36,16 @@ impl Kernel {
         Ok(Self { requests: Requests::open()?, tables })
     }
 
+    /// The same for every table that could be ours: what an earlier configuration has left.
+    ///
+    /// # Errors
+    /// As [`Requests::open`].
+    pub fn open_all(settings: &Settings) -> io::Result<Self> {
+        let first = settings.routing.first_table;
+        let tables = [MAIN_TABLE].into_iter().chain(first..=first + SHELF).collect();
+        Ok(Self { requests: Requests::open()?, tables })
+    }
+
     /// Everything of one family that matters to us.
     ///
     /// # Errors

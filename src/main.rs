@@ -1,1 +1,7 @@
-fn main() {}
+//! The `uplinkd` program: see `uplinkd --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    uplinkd::cli::main()
+}
