@@ -208,6 +208,12 @@ impl Engine {
         self.inventory.names()
     }
 
+    /// Did the kernel tell `ignore_routes_with_linkdown` of this interface? True where there is no such interface.
+    #[must_use]
+    pub fn linkdown_is_known(&self, interface: &str) -> bool {
+        self.inventory.by_name(interface).is_none_or(|link| link.ignore_linkdown.is_some())
+    }
+
     fn ids(&self) -> impl Iterator<Item = Id> + use<> {
         let count = u8::try_from(self.settings.uplinks.len()).unwrap_or(u8::MAX);
         0..count

@@ -82,6 +82,15 @@ impl Kernel {
         }
     }
 
+    /// The interface by which a packet of a socket that is bound to `index` would leave for `address`; none if there is
+    /// no way.
+    ///
+    /// # Errors
+    /// The socket failed.
+    pub fn leaves_by(&mut self, address: std::net::IpAddr, index: u32) -> io::Result<Option<u32>> {
+        Ok(self.requests.get(encode::lookup(address, index))?.ok().as_ref().and_then(decode::leaves_by))
+    }
+
     /// Carries out operations in order; returns those that were refused, by their place.
     ///
     /// # Errors
@@ -101,10 +110,16 @@ impl Kernel {
     }
 }
 
+/// An interface's name, or its index where it has gone.
+#[must_use]
+pub fn interface_name(index: u32) -> String {
+    let name = nix::net::if_::if_indextoname(index).ok().and_then(|name| name.into_string().ok());
+    name.unwrap_or_else(|| format!("if{index}"))
+}
+
 /// IPv6 has no netlink attribute for it, only a file, which containers may have read-only: best effort.
 fn ignore_linkdown_v6(index: u32, on: bool) {
-    let Ok(name) = nix::net::if_::if_indextoname(index) else { return };
-    let Ok(name) = name.to_str() else { return };
+    let name = interface_name(index);
     let path = format!("/proc/sys/net/ipv6/conf/{name}/ignore_routes_with_linkdown");
     if let Err(error) = std::fs::write(&path, if on { "1" } else { "0" }) {
         log::debug!(path, error:%; "cannot set the IPv6 side");

@@ -148,20 +148,37 @@ impl FamilyState {
         events
     }
 
-    /// Judges every monitor; returns what the machine must hear.
+    /// Judges every monitor, the active uplink's last; returns what the machine must hear.
+    ///
+    /// The death of the active uplink is not believed while every other usable one has just missed answers as well:
+    /// their verdicts are waited for (at most as long as such a verdict takes), so that two lines, or a lone far end,
+    /// that fall silent together move nothing.
     pub(super) fn judge(&mut self, settings: &Settings, now: Time) -> Vec<(Id, health::Event)> {
-        let quorums: Vec<u16> = self.ids().map(|id| self.quorum(id, settings)).collect();
+        let active = self.core.active();
         let mut events = vec![];
-        for (id, (path, quorum)) in (0..).zip(self.paths.iter_mut().zip(quorums)) {
-            let news = path.monitor.as_mut().map(|monitor| monitor.judge(quorum, now)).unwrap_or_default();
-            events.extend(news.into_iter().map(|news| match news {
-                News::Missed => (id, health::Event::Missed),
-                News::Verdict(Verdict::Good) => (id, health::Event::Good),
-                News::Verdict(Verdict::Lossy) => (id, health::Event::Lossy),
-                News::Verdict(Verdict::Dead) => (id, health::Event::Dead),
-            }));
+        for id in self.ids().filter(|id| Some(*id) != active) {
+            events.extend(self.judge_one(id, false, settings, now));
+        }
+        if let Some(active) = active {
+            let mut others =
+                self.ids().filter(|id| *id != active && self.core.health(*id).is_usable()).peekable();
+            let doubtful = |id: Id| self.path(id).monitor.as_ref().is_some_and(Monitor::is_suspect);
+            let hold = others.peek().is_some() && others.all(doubtful);
+            events.extend(self.judge_one(active, hold, settings, now));
         }
         events
+    }
+
+    fn judge_one(&mut self, id: Id, hold: bool, settings: &Settings, now: Time) -> Vec<(Id, health::Event)> {
+        let quorum = self.quorum(id, settings);
+        let Some(monitor) = self.monitor(id) else { return vec![] };
+        let event = |news: News| match news {
+            News::Missed => health::Event::Missed,
+            News::Verdict(Verdict::Good) => health::Event::Good,
+            News::Verdict(Verdict::Lossy) => health::Event::Lossy,
+            News::Verdict(Verdict::Dead) => health::Event::Dead,
+        };
+        monitor.judge(quorum, hold, now).into_iter().map(|news| (id, event(news))).collect()
     }
 
     /// How many targets must answer for a round of this uplink to be good. A target that is silent on every uplink at

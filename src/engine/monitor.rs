@@ -66,6 +66,8 @@ pub struct Monitor {
     last_sent: Option<Time>,
     /// The next round is due at once.
     urgent: bool,
+    /// A verdict of death is held back, see [`Monitor::judge`].
+    held: bool,
     /// Overflows since a round was last judged good.
     voids: u32,
     oddities: Oddities,
@@ -135,6 +137,7 @@ impl Monitor {
             stable_since: None,
             last_sent: None,
             urgent: true,
+            held: false,
             voids: 0,
             oddities: Oddities::default(),
         }
@@ -273,15 +276,23 @@ impl Monitor {
         self.oddities.voided += (before - self.rounds.len()) as u64;
     }
 
-    /// When the next round has to be judged.
+    /// When the next round has to be judged; none while others have to be judged first.
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
-        self.rounds.iter().find(|round| !round.judged).map(|round| self.time_limit(round))
+        let next = self.rounds.iter().find(|round| !round.judged)?;
+        (!(self.held && self.is_fatal())).then(|| self.time_limit(next))
     }
 
-    /// Judges what can be judged; `quorum` answers make a round good.
-    pub fn judge(&mut self, quorum: u16, now: Time) -> Vec<News> {
+    /// Would one more failed round be its death?
+    fn is_fatal(&self) -> bool {
+        self.verdict != Some(Verdict::Dead) && self.fails + 1 >= u32::from(self.settings.fall)
+    }
+
+    /// Judges what can be judged; `quorum` answers make a round good. With `hold`, the round that would be its death
+    /// stays open: when everything falls silent at once, the others are heard first.
+    pub fn judge(&mut self, quorum: u16, hold: bool, now: Time) -> Vec<News> {
         let mut news = vec![];
+        self.held = hold;
         while let Some(index) = self.rounds.iter().position(|round| !round.judged) {
             let round = &self.rounds[index];
             let count = |fate| round.fates.iter().filter(|candidate| **candidate == fate).count();
@@ -290,6 +301,8 @@ impl Monitor {
             if answered >= usize::from(quorum) {
                 self.rounds[index].judged = true;
                 self.good_round(sent, &mut news);
+            } else if hold && self.is_fatal() {
+                break;
             } else if answered + waiting < usize::from(quorum) || now >= self.time_limit(round) {
                 self.rounds[index].judged = true;
                 self.failed_round(sent, &mut news);
@@ -341,7 +354,7 @@ impl Monitor {
     /// gives this one the time that it needs.
     fn time_limit(&self, round: &Round) -> Time {
         let limit = round.sent + self.timeout();
-        let fatal = self.verdict != Some(Verdict::Dead) && self.fails + 1 >= u32::from(self.settings.fall);
+        let fatal = self.is_fatal();
         match (self.settings.timeout, self.failing_since) {
             (Timeout::Adaptive { silence, .. }, Some(since)) if fatal => limit.max(since + silence),
             (Timeout::Adaptive { silence, .. }, None) if fatal => limit.max(round.sent + silence),

@@ -33,6 +33,16 @@ pub fn inputs(message: &RouteNetlinkMessage) -> Vec<Input> {
     }
 }
 
+/// The interface that the answer to a route lookup names.
+#[must_use]
+pub fn leaves_by(message: &RouteNetlinkMessage) -> Option<u32> {
+    let RouteNetlinkMessage::NewRoute(route) = message else { return None };
+    route.attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Oif(index) => Some(*index),
+        _ => None,
+    })
+}
+
 fn link_fact(message: &LinkMessage) -> Option<Link> {
     if message.header.interface_family != AddressFamily::Unspec {
         return None;

@@ -69,6 +69,18 @@ pub fn table_routes(family: Family, table: u32) -> RouteNetlinkMessage {
     RouteNetlinkMessage::GetRoute(message)
 }
 
+/// Asks which way a packet of a socket that is bound to an interface would go.
+#[must_use]
+pub fn lookup(address: IpAddr, index: u32) -> RouteNetlinkMessage {
+    let destination = Prefix::host(address);
+    let mut message = RouteMessage::default();
+    message.header.address_family = address_family(destination.family());
+    message.header.destination_prefix_length = destination.length;
+    message.attributes.push(RouteAttribute::Destination(route_address(address)));
+    message.attributes.push(RouteAttribute::Oif(index));
+    RouteNetlinkMessage::GetRoute(message)
+}
+
 /// Asks for all rules of a family.
 #[must_use]
 pub fn all_rules(family: Family) -> RouteNetlinkMessage {

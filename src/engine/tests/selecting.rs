@@ -141,6 +141,8 @@ fn both_down_moves_nothing_and_the_first_to_return_carries_traffic() {
     for (returns, expected) in [(0, Selection::Primary { active: 0 }), (1, Selection::Waiting { active: 1 })]
     {
         let mut world = World::settled(settings(2));
+        world.paths[usize::from(returns == 1)] = Path::Silent;
+        world.run(20 * SECOND);
         world.paths = vec![Path::Silent, Path::Silent];
         world.run(20 * SECOND);
         let before = world.selection();
@@ -156,13 +158,27 @@ fn both_down_moves_nothing_and_the_first_to_return_carries_traffic() {
 }
 
 #[test]
-fn both_down_within_one_second_switches_once_at_most() {
+fn two_lines_that_fall_silent_together_move_nothing() {
+    for delay in [0, 1, 100, 400, 900] {
+        let mut world = World::settled(settings(2));
+        world.run(delay * MS);
+        world.paths = vec![Path::Silent, Path::Silent];
+        world.run(60 * SECOND);
+        assert_eq!(world.ops, Vec::<String>::new(), "{delay}: {:#?}", world.timeline);
+        assert_eq!(world.selection(), Selection::Primary { active: 0 });
+        assert!(world.engine.report(world.now).families[0].stranded);
+    }
+}
+
+#[test]
+fn a_backup_that_missed_one_round_is_waited_for_and_then_taken() {
     let mut world = World::settled(settings(2));
     world.paths = vec![Path::Silent, Path::Silent];
-    world.run(60 * SECOND);
-    let switches =
-        world.timeline.iter().filter(|line| line.contains("Primary on") || line.contains("Fallback")).count();
-    assert!(switches <= 1, "{:#?}", world.timeline);
+    world.run(1500 * MS);
+    assert_eq!(world.selection(), Selection::Primary { active: 0 }, "{:#?}", world.timeline);
+    world.paths[1] = Path::Answers(20 * MS);
+    world.run(500 * MS);
+    assert_eq!(world.selection(), Selection::Waiting { active: 1 }, "{:#?}", world.timeline);
 }
 
 #[test]
