@@ -66,6 +66,10 @@ pub struct Monitor {
     last_sent: Option<Time>,
     /// The next round is due at once.
     urgent: bool,
+    /// Failed rounds in a row of which every failure was explained.
+    explained: u32,
+    /// When a round last had its quorum, be it too late.
+    heard: Option<Time>,
     /// A verdict of death is held back, see [`Monitor::judge`].
     held: bool,
     /// Overflows since a round was last judged good.
@@ -110,8 +114,12 @@ enum Fate {
     Waiting,
     Answered,
     Failed,
-    /// Counted in the target's window.
-    Counted,
+}
+
+impl Round {
+    fn count(&self, fate: Fate) -> usize {
+        self.fates.iter().filter(|candidate| **candidate == fate).count()
+    }
 }
 
 impl Monitor {
@@ -137,6 +145,8 @@ impl Monitor {
             stable_since: None,
             last_sent: None,
             urgent: true,
+            explained: 0,
+            heard: None,
             held: false,
             voids: 0,
             oddities: Oddities::default(),
@@ -227,7 +237,7 @@ impl Monitor {
         };
         match round.fates[index] {
             Fate::Waiting => {}
-            Fate::Answered | Fate::Counted => {
+            Fate::Answered => {
                 self.oddities.duplicates += 1;
                 return;
             }
@@ -242,9 +252,12 @@ impl Monitor {
         target.silent = 0;
         target.complaint = None;
         target.window.count(now, Some(rtt));
-        round.fates[index] = if round.judged { Fate::Counted } else { Fate::Answered };
+        round.fates[index] = Fate::Answered;
         if round.judged {
             self.oddities.late += 1;
+        }
+        if round.count(Fate::Answered) >= usize::from(self.settings.quorum) {
+            self.heard = Some(now);
         }
     }
 
@@ -276,43 +289,56 @@ impl Monitor {
         self.oddities.voided += (before - self.rounds.len()) as u64;
     }
 
-    /// When the next round has to be judged; none while others have to be judged first.
+    /// When there is something to judge.
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
-        let next = self.rounds.iter().find(|round| !round.judged)?;
-        (!(self.held && self.is_fatal())).then(|| self.time_limit(next))
+        let round = self.rounds.iter().find(|round| !round.judged).map(|round| round.sent + self.timeout());
+        round.into_iter().chain(self.death().filter(|_| !self.held)).min()
     }
 
-    /// Would one more failed round be its death?
-    fn is_fatal(&self) -> bool {
-        self.verdict != Some(Verdict::Dead) && self.fails + 1 >= u32::from(self.settings.fall)
-    }
-
-    /// Judges what can be judged; `quorum` answers make a round good. With `hold`, the round that would be its death
-    /// stays open: when everything falls silent at once, the others are heard first.
+    /// Judges what can be judged; `quorum` answers make a round good. With `hold` no verdict of death is passed: when
+    /// everything falls silent at once, the others are heard first.
     pub fn judge(&mut self, quorum: u16, hold: bool, now: Time) -> Vec<News> {
         let mut news = vec![];
         self.held = hold;
         while let Some(index) = self.rounds.iter().position(|round| !round.judged) {
             let round = &self.rounds[index];
-            let count = |fate| round.fates.iter().filter(|candidate| **candidate == fate).count();
-            let (answered, waiting) = (count(Fate::Answered), count(Fate::Waiting));
+            let (answered, waiting) = (round.count(Fate::Answered), round.count(Fate::Waiting));
             let sent = round.sent;
+            // Read anew each time: a late answer to an earlier round gives this one the time that it needs.
+            let limit = sent + self.timeout();
             if answered >= usize::from(quorum) {
                 self.rounds[index].judged = true;
                 self.good_round(sent, &mut news);
-            } else if hold && self.is_fatal() {
-                break;
-            } else if answered + waiting < usize::from(quorum) || now >= self.time_limit(round) {
+            } else if answered + waiting < usize::from(quorum) || now >= limit {
                 self.rounds[index].judged = true;
-                self.failed_round(sent, &mut news);
+                self.failed_round(sent, waiting == 0, &mut news);
             } else {
                 break;
             }
         }
+        if !hold && self.death().is_some_and(|at| now >= at) {
+            self.verdict = Some(Verdict::Dead);
+            self.urgent = false;
+            news.push(News::Verdict(Verdict::Dead));
+        }
         self.settle(now);
         self.weigh(quorum, now, &mut news);
         news
+    }
+
+    /// When `fall` failed rounds in a row mean death. An adaptive timeout is a guess: unless the failures are
+    /// explained, nothing may have been heard for a while either, not even a late answer.
+    fn death(&self) -> Option<Time> {
+        let fall = u32::from(self.settings.fall);
+        let since =
+            self.failing_since.filter(|_| self.verdict != Some(Verdict::Dead) && self.fails >= fall)?;
+        match self.settings.timeout {
+            Timeout::Adaptive { silence, .. } if self.explained < fall => {
+                Some(self.heard.map_or(since, |heard| heard.max(since)) + silence)
+            }
+            Timeout::Adaptive { .. } | Timeout::Fixed(_) => Some(since),
+        }
     }
 
     /// How long the path may take: the slowest target's estimate; the greatest timeout before the first answer.
@@ -350,21 +376,10 @@ impl Monitor {
         self.targets.iter().filter(|target| target.srtt.is_some()).map(|target| target.rttvar).min()
     }
 
-    /// When this round has to be judged. The estimate is read again each time: a late answer to an earlier round
-    /// gives this one the time that it needs.
-    fn time_limit(&self, round: &Round) -> Time {
-        let limit = round.sent + self.timeout();
-        let fatal = self.is_fatal();
-        match (self.settings.timeout, self.failing_since) {
-            (Timeout::Adaptive { silence, .. }, Some(since)) if fatal => limit.max(since + silence),
-            (Timeout::Adaptive { silence, .. }, None) if fatal => limit.max(round.sent + silence),
-            (Timeout::Adaptive { .. } | Timeout::Fixed(_), _) => limit,
-        }
-    }
-
     fn good_round(&mut self, sent: Time, news: &mut Vec<News>) {
         self.fails = 0;
         self.voids = 0;
+        self.explained = 0;
         self.failing_since = None;
         self.goods = self.goods.saturating_add(1);
         self.stable_since.get_or_insert(sent);
@@ -382,23 +397,19 @@ impl Monitor {
         }
     }
 
-    fn failed_round(&mut self, sent: Time, news: &mut Vec<News>) {
+    fn failed_round(&mut self, sent: Time, explained: bool, news: &mut Vec<News>) {
         let was_suspect = self.is_suspect();
         self.goods = 0;
         self.stable_since = None;
         self.fails = self.fails.saturating_add(1);
         self.failing_since.get_or_insert(sent);
+        self.explained = if explained { self.explained + 1 } else { 0 };
         match self.verdict {
             Some(Verdict::Good | Verdict::Lossy) => {
                 news.push(News::Missed);
                 self.urgent |= !was_suspect;
             }
             None | Some(Verdict::Dead) => {}
-        }
-        if self.verdict != Some(Verdict::Dead) && self.fails >= u32::from(self.settings.fall) {
-            self.verdict = Some(Verdict::Dead);
-            self.urgent = false;
-            news.push(News::Verdict(Verdict::Dead));
         }
     }
 
