@@ -12,14 +12,29 @@ pub(super) struct Arguments {
     /// Receive buffer of the notification socket, bytes
     #[arg(long, hide = true, value_name = "BYTES")]
     monitor_buffer: Option<usize>,
+    /// End when standard input does: who started us is gone
+    #[arg(long, hide = true)]
+    end_with_stdin: bool,
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<Outcome, Failure> {
     let config = arguments.which.load()?;
     need_privileges()?;
     start_log();
+    if arguments.end_with_stdin {
+        std::thread::spawn(end_with_stdin);
+    }
     daemon::run(config, &Tuning { monitor_buffer: arguments.monitor_buffer })?;
     Ok(Outcome::Done)
+}
+
+/// Waits for the end of standard input, then asks ourselves to end.
+fn end_with_stdin() {
+    // What is written there does not matter, only that nobody can write any more.
+    _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+    if let Err(error) = nix::sys::signal::kill(nix::unistd::getpid(), nix::sys::signal::Signal::SIGTERM) {
+        log::error!(error:%; "cannot end with standard input");
+    }
 }
 
 /// RUST_LOG, `info` by default. Under systemd the journal has its own time stamps.

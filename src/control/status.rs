@@ -49,8 +49,13 @@ impl Renderer<'_> {
     }
 
     fn moment(&self, at: Time) -> String {
+        rfc3339(self.moment_ms(at))
+    }
+
+    /// Milliseconds since 1970.
+    fn moment_ms(&self, at: Time) -> u64 {
         let ago = u64::try_from(self.now.since(at).as_millis()).unwrap_or(u64::MAX);
-        rfc3339(self.wall_ms.saturating_sub(ago))
+        self.wall_ms.saturating_sub(ago)
     }
 
     fn family(&self, family: &FamilyReport) -> Value {
@@ -98,6 +103,7 @@ impl Renderer<'_> {
         json!({
             "id": transition.id,
             "at": self.moment(transition.at),
+            "at_ms": self.moment_ms(transition.at),
             "family": transition.family.name(),
             "of": what,
             "from": from,
@@ -109,7 +115,8 @@ impl Renderer<'_> {
 
     fn selection(&self, selection: Selection) -> String {
         let on = selection.active().map_or(String::new(), |id| format!(" on {}", self.name(id)));
-        format!("{}{on}", selection.name().to_lowercase())
+        let detail = selection.detail().map_or(String::new(), |detail| format!(" ({detail})"));
+        format!("{}{detail}{on}", selection.name().to_lowercase())
     }
 }
 
