@@ -128,10 +128,10 @@ impl Which {
                 if let [finding] = wrong.findings.as_mut_slice()
                     && !PathBuf::from(DEFAULT_FILE).exists()
                 {
-                    finding.remedy =
+                    finding.remedy = String::from(
                         "write that file, name another with -c FILE, or give two uplinks as flags: \
-                                      --primary-interface eth0 --secondary-interface eth1"
-                            .to_owned();
+                         --primary-interface eth0 --secondary-interface eth1",
+                    );
                 }
                 findings(wrong)
             }),

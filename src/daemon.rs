@@ -93,13 +93,12 @@ async fn serve(config: Config, tuning: &Tuning) -> anyhow::Result<()> {
         let wake = farewell.map_or(wake, |end: crate::engine::Time| Some(end.since(now())));
         tokio::select! {
             biased;
-            signal = signals.next() => match signal {
-                Some(SIGHUP) => warn!("reloading is not supported yet: restart to change the configuration"),
-                _ => {
-                    info!("asked to end");
-                    farewell.get_or_insert(now() + FAREWELL);
-                    daemon.tell(Input::Stop);
-                }
+            signal = signals.next() => if signal == Some(SIGHUP) {
+                warn!("reloading is not supported yet: restart to change the configuration");
+            } else {
+                info!("asked to end");
+                farewell.get_or_insert(now() + FAREWELL);
+                daemon.tell(Input::Stop);
             },
             ready = daemon.poller.ready() => daemon.serve_sockets(ready?),
             () = sleep(wake) => {

@@ -130,7 +130,9 @@ impl Engine {
             if engine.settings.uplinks.iter().any(in_use) {
                 let (state, effects) = FamilyState::new(family, &engine.settings, now);
                 engine.families.push(state);
-                effects.into_iter().for_each(|effect| engine.carry_out(family, effect, Event::Stop, now));
+                for effect in effects {
+                    engine.carry_out(family, effect, Event::Stop, now);
+                }
             }
         }
         engine
@@ -292,7 +294,7 @@ impl Engine {
                 self.feed(family, Event::Kernel(sync::Event::Unreadable), now);
             }
             Input::Applied { family, generation, refused } => {
-                self.take_answer(family, generation, &refused, now)
+                self.take_answer(family, generation, &refused, now);
             }
             Input::Overrun => self.resync(None, now),
             Input::Probe { uplink, family, news } => self.take_probe_news(uplink, family, news, now),

@@ -58,13 +58,7 @@ impl Kernel {
         for request in requests {
             for message in self.requests.dump(request)? {
                 for input in decode::inputs(&message) {
-                    match input {
-                        Input::Link(link) => dump.links.push(link),
-                        Input::Address(address) => dump.addresses.push(address),
-                        Input::Route(route) => dump.routes.push(route),
-                        Input::Rule(rule) => dump.rules.push(rule),
-                        _ => {}
-                    }
+                    dump.add(input);
                 }
             }
         }

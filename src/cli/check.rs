@@ -107,7 +107,7 @@ fn print(findings: &Findings) {
 fn capabilities(findings: &mut Findings) {
     match privileges::missing() {
         Ok(missing) if missing.is_empty() => {
-            findings.ok("privileges: CAP_NET_ADMIN and CAP_NET_RAW are there")
+            findings.ok("privileges: CAP_NET_ADMIN and CAP_NET_RAW are there");
         }
         Ok(missing) => {
             for missing in missing {

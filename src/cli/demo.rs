@@ -42,7 +42,7 @@ const STEADY: Pace = Pace {
     stable_window: Duration::from_secs(3),
     silence: Duration::from_secs(2),
     watch: Duration::from_secs(4),
-    pause: Duration::from_millis(1000),
+    pause: Duration::from_secs(1),
 };
 
 const FAST: Pace = Pace {
@@ -55,9 +55,9 @@ const FAST: Pace = Pace {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     // Before anything starts a thread.
-    lab::enter().map_err(|error| match error {
-        LabError::Forbidden { .. } => Failure::Permission(error.to_string()),
-        other => Failure::Failed(other.into()),
+    lab::enter().map_err(|error| {
+        let forbidden = matches!(error, LabError::Forbidden { .. });
+        if forbidden { Failure::Permission(error.to_string()) } else { Failure::Failed(error.into()) }
     })?;
     let pace = if arguments.fast { FAST } else { STEADY };
     let directory = Directory::new()?;

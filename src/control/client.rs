@@ -44,9 +44,13 @@ pub enum Error {
 /// # Errors
 /// See [`Error`].
 pub fn ask(path: &Path, request: &str) -> Result<Value, Error> {
-    let unreachable = |source: std::io::Error| match source.kind() {
-        std::io::ErrorKind::PermissionDenied => Error::Forbidden { path: path.display().to_string() },
-        _ => Error::Unreachable { path: path.display().to_string(), source },
+    let unreachable = |source: std::io::Error| {
+        let path = path.display().to_string();
+        if source.kind() == std::io::ErrorKind::PermissionDenied {
+            Error::Forbidden { path }
+        } else {
+            Error::Unreachable { path, source }
+        }
     };
     let mut stream = UnixStream::connect(path).map_err(unreachable)?;
     let broken = |error: std::io::Error| Error::Broken(error.to_string());

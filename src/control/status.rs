@@ -143,10 +143,7 @@ fn path_value(path: &PathReport) -> Map<String, Value> {
         "late_answers": path.oddities.late,
         "voided_rounds": path.oddities.voided,
     });
-    match value {
-        Value::Object(map) => map,
-        _ => Map::new(),
-    }
+    if let Value::Object(map) = value { map } else { Map::new() }
 }
 
 fn target(target: &TargetReport) -> Value {

@@ -1,6 +1,6 @@
 //! One family's half of the engine: its core, its monitors, and what it knows of the kernel.
 
-use super::inventory::{Facts, Inventory, Readiness, learn_gateway};
+use super::inventory::{Facts, Inventory, Learnt, Readiness, learn_gateway};
 use super::monitor::{Monitor, News, Verdict};
 use super::plan::{self, Situation, ours, outranking};
 use super::reconcile::{Desired, Difference, Observed, reconcile};
@@ -58,7 +58,7 @@ pub(super) struct Path {
     pub(super) facts: Facts,
     pub(super) monitor: Option<Monitor>,
     pub(super) targets: Vec<IpAddr>,
-    learnt: Option<Option<IpAddr>>,
+    learnt: Learnt,
     /// When traffic came home to it by itself.
     returned: Option<Time>,
     /// How often in a row that was undone soon.
@@ -76,7 +76,7 @@ impl FamilyState {
             facts: Facts::UNKNOWN,
             monitor: None,
             targets: uplink.targets.iter().copied().filter(|target| Family::of(*target) == family).collect(),
-            learnt: None,
+            learnt: Learnt::Nothing,
             returned: None,
             flaps: 0,
         };
@@ -124,12 +124,14 @@ impl FamilyState {
             match inventory.by_name(&uplink.interface) {
                 Some(link) => {
                     if path.facts.index != Some(link.index) {
-                        path.learnt = None;
+                        path.learnt = Learnt::Nothing;
                     }
                     let seen = learn_gateway(link.index, &self.observed.routes, settings.routing.protocol);
-                    path.learnt = seen.or(path.learnt);
+                    if seen != Learnt::Nothing {
+                        path.learnt = seen;
+                    }
                 }
-                None => path.learnt = None,
+                None => path.learnt = Learnt::Nothing,
             }
             let facts = inventory.facts(uplink, self.family, path.learnt);
             let health = self.core.health(id);
@@ -138,7 +140,7 @@ impl FamilyState {
             path.facts = facts;
             match (was_ready, path.facts.readiness == Readiness::Ready) {
                 (true, true) if replaced => {
-                    events.extend([(id, health::Event::Unready), (id, health::Event::Ready)])
+                    events.extend([(id, health::Event::Unready), (id, health::Event::Ready)]);
                 }
                 (true, false) => events.push((id, health::Event::Unready)),
                 (false, true) => events.push((id, health::Event::Ready)),

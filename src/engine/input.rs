@@ -95,6 +95,32 @@ pub enum ProbeNews {
     Overflow,
 }
 
+impl Dump {
+    /// Adds one thing that the kernel has; anything else is no part of a dump.
+    pub fn add(&mut self, input: Input) {
+        match input {
+            Input::Link(link) => self.links.push(link),
+            Input::Address(address) => self.addresses.push(address),
+            Input::Route(route) => self.routes.push(route),
+            Input::Rule(rule) => self.rules.push(rule),
+            Input::Tick
+            | Input::LinkGone(_)
+            | Input::AddressGone(_)
+            | Input::RouteGone(_)
+            | Input::RuleGone(_)
+            | Input::Dumped(_)
+            | Input::DumpFailed(_)
+            | Input::Applied { .. }
+            | Input::Overrun
+            | Input::Probe { .. }
+            | Input::Operator(_)
+            | Input::Drain(_)
+            | Input::Undrain(_)
+            | Input::Stop => {}
+        }
+    }
+}
+
 /// The state of an interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {

@@ -39,6 +39,18 @@ pub enum Readiness {
     GatewayOffLink,
 }
 
+/// The way out that the routes of an interface have shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Learnt {
+    /// None yet.
+    #[default]
+    Nothing,
+    /// A default route without gateway.
+    Direct,
+    /// A default route by this gateway.
+    Via(IpAddr),
+}
+
 /// The facts about one uplink in one family.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
@@ -129,7 +141,9 @@ impl Inventory {
         for known in self.addresses.values_mut() {
             known.retain(|address| address.prefix.family() != family);
         }
-        addresses.into_iter().for_each(|address| self.address(address));
+        for address in addresses {
+            self.address(address);
+        }
         self.addresses.retain(|_, known| !known.is_empty());
     }
 
@@ -151,9 +165,9 @@ impl Inventory {
         self.links.iter().map(|(index, link)| (*index, link.name.clone())).collect()
     }
 
-    /// The facts about an uplink; `learnt` is the gateway that routes have shown.
+    /// The facts about an uplink; `learnt` is the way out that routes have shown.
     #[must_use]
-    pub fn facts(&self, uplink: &Uplink, family: Family, learnt: Option<Option<IpAddr>>) -> Facts {
+    pub fn facts(&self, uplink: &Uplink, family: Family, learnt: Learnt) -> Facts {
         if !uplink.targets.iter().any(|target| Family::of(*target) == family) {
             return Facts { readiness: Readiness::NoTarget, ..Facts::UNKNOWN };
         }
@@ -171,9 +185,9 @@ impl Inventory {
         };
         // Some(None): the way out needs no gateway.
         let via = match (given, learnt) {
-            (Gateway::Given(gateway), _) => Some(Some(gateway)),
-            (Gateway::Auto, Some(learnt)) => Some(learnt),
-            (Gateway::Auto, None) => link.point_to_point.then_some(None),
+            (Gateway::Given(gateway), _) | (Gateway::Auto, Learnt::Via(gateway)) => Some(Some(gateway)),
+            (Gateway::Auto, Learnt::Direct) => Some(None),
+            (Gateway::Auto, Learnt::Nothing) => link.point_to_point.then_some(None),
         };
         let readiness = match via {
             _ if !link.up => Readiness::LinkDown,
@@ -201,10 +215,15 @@ fn is_on_link(gateway: IpAddr, own: &[&Address]) -> bool {
 }
 
 /// The gateway that the routes of an interface show: the best default route that somebody else made, else one of ours
-/// from an earlier run. `Some(None)` is a default route without gateway.
+/// from an earlier run.
 #[must_use]
-pub fn learn_gateway(index: u32, routes: &BTreeSet<Route>, protocol: u8) -> Option<Option<IpAddr>> {
+pub fn learn_gateway(index: u32, routes: &BTreeSet<Route>, protocol: u8) -> Learnt {
     let usable = |route: &&Route| route.is_default() && route.is_unicast() && route.uses(index);
-    let best = routes.iter().filter(usable).min_by_key(|route| (route.protocol == protocol, route.metric))?;
-    best.hops.iter().find(|hop| hop.index == index).map(|hop| hop.via)
+    let best = routes.iter().filter(usable).min_by_key(|route| (route.protocol == protocol, route.metric));
+    let hop = best.and_then(|best| best.hops.iter().find(|hop| hop.index == index));
+    match hop.map(|hop| hop.via) {
+        None => Learnt::Nothing,
+        Some(None) => Learnt::Direct,
+        Some(Some(gateway)) => Learnt::Via(gateway),
+    }
 }

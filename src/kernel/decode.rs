@@ -1,5 +1,10 @@
 //! From the kernel's messages to facts: pure functions.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the kernel's enums grow; what we do not know is not for us"
+)]
+
 use crate::engine::Family;
 use crate::engine::input::{Address, Input, Link};
 use crate::engine::route::{Hop, Kind, Prefix, Route, Rule};
@@ -123,7 +128,7 @@ fn route_facts(message: &RouteMessage) -> Vec<Route> {
             RouteAttribute::Table(table) => route.table = *table,
             RouteAttribute::Priority(metric) => route.metric = *metric,
             RouteAttribute::Destination(address) => {
-                route.destination.address = ip(address).unwrap_or(route.destination.address)
+                route.destination.address = ip(address).unwrap_or(route.destination.address);
             }
             RouteAttribute::PrefSource(address) => route.source = ip(address),
             RouteAttribute::Gateway(address) => via = ip(address),
@@ -189,8 +194,9 @@ fn rule_fact(message: &RuleMessage) -> Option<Rule> {
             RuleAttribute::FwMask(found) => mask = *found,
             RuleAttribute::Protocol(protocol) => rule.protocol = (*protocol).into(),
             // All ones: nothing is suppressed.
-            RuleAttribute::SuppressPrefixLen(u32::MAX) => {}
-            RuleAttribute::SuppressPrefixLen(length) => rule.suppress_prefixlength = Some(*length),
+            RuleAttribute::SuppressPrefixLen(length) => {
+                rule.suppress_prefixlength = Some(*length).filter(|length| *length != u32::MAX);
+            }
             RuleAttribute::Other(_) => {}
             _ => rule.strange = true,
         }

@@ -89,24 +89,24 @@ impl Stage {
         let moves = |gap| Expectation::Moves { state: "fallback", active: "wan1", gap };
         let upstream = |world: &World, on: bool, at: usize| world.change(at, |line| line.blackhole(on));
         let mut rows = vec![self.start()?];
-        rows.push(self.act("cable of wan0 pulled", moves(CARRIER), |world| world.cut(0))?);
+        rows.push(self.act("cable of wan0 pulled", &moves(CARRIER), |world| world.cut(0))?);
         rows.push(self.act(
             &format!("cable back, stable for {window:?}"),
-            Expectation::ComesHome,
+            &Expectation::ComesHome,
             |world| world.mend(0),
         )?);
         rows.push(
-            self.act("wan0 dead behind its live gateway", moves(silence), |world| upstream(world, true, 0))?,
+            self.act("wan0 dead behind its live gateway", &moves(silence), |world| upstream(world, true, 0))?,
         );
         rows.push(self.act(
             &format!("wan0 works again, stable for {window:?}"),
-            Expectation::ComesHome,
+            &Expectation::ComesHome,
             |world| upstream(world, false, 0),
         )?);
-        rows.push(self.act("both dead", Expectation::Stays, |world| {
+        rows.push(self.act("both dead", &Expectation::Stays, |world| {
             upstream(world, true, 0).and(upstream(world, true, 1))
         })?);
-        rows.push(self.act("both work again", Expectation::ServedAgain(silence), |world| {
+        rows.push(self.act("both work again", &Expectation::ServedAgain(silence), |world| {
             upstream(world, false, 0).and(upstream(world, false, 1))
         })?);
         Ok(rows)
@@ -133,13 +133,13 @@ impl Stage {
     fn act(
         &mut self,
         event: &str,
-        expectation: Expectation,
+        expectation: &Expectation,
         change: impl FnOnce(&World) -> Result<(), LabError>,
     ) -> anyhow::Result<Row> {
         self.say("lab", &self.style.bold(event));
         let (from, since) = (self.client.mark(), wall());
         change(&self.world)?;
-        let reaction = match &expectation {
+        let reaction = match expectation {
             Expectation::Moves { .. } | Expectation::ComesHome => {
                 self.watch(since, PATIENCE, |reaction| reaction.switched.is_some())?
             }
@@ -154,7 +154,7 @@ impl Stage {
         let still = reaction.switches + rest.switches == 0;
         let (promise, kept) = match expectation {
             Expectation::Moves { state, active, gap: limit } => {
-                (format!("gap at most {limit:?}"), self.is(state, active) && gap <= limit)
+                (format!("gap at most {limit:?}"), self.is(state, active) && gap <= *limit)
             }
             Expectation::ComesHome => {
                 let waited = reaction.switched.is_some_and(|after| after >= self.pace.stable_window);
@@ -165,7 +165,7 @@ impl Stage {
             }
             Expectation::Stays => ("nothing moves".to_owned(), still),
             Expectation::ServedAgain(limit) => {
-                let served = losses.last_loss.is_none_or(|at| at.saturating_duration_since(from) <= limit);
+                let served = losses.last_loss.is_none_or(|at| at.saturating_duration_since(from) <= *limit);
                 (format!("served within {limit:?}, nothing moves"), still && served)
             }
         };
