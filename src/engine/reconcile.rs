@@ -143,26 +143,28 @@ fn put(route: &Route, observed: &Observed, desired: &Desired, ours: &Ours, diffe
         return;
     }
     let holders: Vec<&Route> = observed.routes.iter().filter(|other| other.slot() == route.slot()).collect();
-    let yields = |holder: &&&Route| ours.owns_route(holder) || desired.take.contains(**holder);
-    let how = if holders.is_empty() {
-        How::Add
-    } else if holders.iter().filter(yields).count() == holders.len() {
-        if replaceable(route, &holders) { How::Replace } else { How::Prepend }
-    } else if route.family() == Family::V4 {
-        How::Prepend
-    } else {
-        // Beside a stranger's route of the same metric, IPv6 would make a multipath route of both.
-        difference.blocked.push(route.clone());
-        return;
+    let yields = |holder: &Route| ours.owns_route(holder) || desired.take.contains(holder);
+    let all_yield = holders.iter().all(|holder| yields(holder));
+    let how = match route.family() {
+        _ if holders.is_empty() => How::Add,
+        // The kernel replaces the first of several; the others are removed later.
+        Family::V4 if all_yield => How::Replace,
+        Family::V4 => How::Prepend,
+        // Beside a stranger's route of the same metric, IPv6 would make one multipath route of both.
+        Family::V6 if !all_yield => {
+            difference.blocked.push(route.clone());
+            return;
+        }
+        // IPv6 replaces a route with a gateway only by one with a gateway; of another sort, both are there for a
+        // moment.
+        Family::V6 if holders.iter().any(|holder| has_gateway(holder) == has_gateway(route)) => How::Replace,
+        Family::V6 => How::Prepend,
     };
     difference.ops.push(Op::PutRoute(route.clone(), how));
 }
 
-/// IPv6 replaces a route with a gateway only by one with a gateway; of another sort, both can be there for a moment.
-fn replaceable(route: &Route, holders: &[&Route]) -> bool {
-    let has_gateway =
-        |route: &Route| route.kind == Kind::Unicast && route.hops.iter().any(|hop| hop.via.is_some());
-    route.family() == Family::V4 || holders.iter().all(|holder| has_gateway(holder) == has_gateway(route))
+fn has_gateway(route: &Route) -> bool {
+    route.kind == Kind::Unicast && route.hops.iter().any(|hop| hop.via.is_some())
 }
 
 /// Does the main table have a default route that sends packets anywhere?
