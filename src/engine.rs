@@ -86,6 +86,8 @@ pub struct Engine {
     next_round: u64,
     next_transition: u64,
     next_generation: u64,
+    /// Interfaces whose `ignore_routes_with_linkdown` the kernel refused to change.
+    linkdown_refused: BTreeSet<u32>,
     carrier_asked: Time,
     smells_until: Time,
     ending: Ending,
@@ -118,6 +120,7 @@ impl Engine {
             next_round: 1,
             next_transition: 1,
             next_generation: 1,
+            linkdown_refused: BTreeSet::new(),
             carrier_asked: Time::ZERO,
             smells_until: Time::ZERO,
             ending: Ending::No,
@@ -290,7 +293,7 @@ impl Engine {
             }
             Input::Dumped(dump) => self.take_dump(dump, now),
             Input::DumpFailed(family) => {
-                self.actions.push_back(Action::Notice(Notice::Unreadable(family)));
+                self.trouble(family, vec![Notice::Unreadable(family)]);
                 self.feed(family, Event::Kernel(sync::Event::Unreadable), now);
             }
             Input::Applied { family, generation, refused } => {
@@ -341,7 +344,8 @@ impl Engine {
     }
 
     fn mirror_linkdown(&mut self) {
-        let known = self.inventory.linkdown();
+        let mut known = self.inventory.linkdown();
+        known.retain(|index, _| !self.linkdown_refused.contains(index));
         for state in &mut self.families {
             state.observed.ignore_linkdown = match state.family {
                 Family::V4 => known.clone(),
@@ -384,9 +388,14 @@ impl Engine {
         let Some(flight) = state.in_flight.take_if(|flight| flight.generation == generation) else { return };
         let mut notices = vec![];
         let mut failed = false;
+        let mut unswitched = vec![];
         for (index, errno) in refused {
             let Some(op) = flight.ops.get(*index) else { continue };
-            if is_gone_already(op, *errno) {
+            if let Op::IgnoreLinkdown { index, .. } = op {
+                // A help, not a need: the routes go on without it.
+                unswitched.push(*index);
+                notices.push(Notice::Refused(family, op.words(&names), *errno));
+            } else if is_gone_already(op, *errno) {
                 // What was to go has gone by itself: the mirror did not know.
                 if let Op::DeleteRoute(route) = op {
                     state.observed.routes.remove(route);
@@ -399,6 +408,11 @@ impl Engine {
                 notices.push(Notice::Refused(family, op.words(&names), *errno));
             }
         }
+        if !unswitched.is_empty() {
+            self.linkdown_refused.extend(unswitched);
+            self.mirror_linkdown();
+        }
+        let Some(state) = self.state(family) else { return };
         if !failed && !state.difference(&flight.desired, &settings).ops.is_empty() {
             failed = true;
             notices.push(Notice::NoEffect(family));
@@ -406,9 +420,17 @@ impl Engine {
         if !failed {
             state.converged();
         }
-        self.actions.extend(notices.into_iter().map(Action::Notice));
+        self.trouble(family, notices);
         let event = if failed { sync::Event::Refused } else { sync::Event::Acked };
         self.feed(family, Event::Kernel(event), now);
+    }
+
+    /// Says what went wrong, once as long as it goes on.
+    fn trouble(&mut self, family: Family, notices: Vec<Notice>) {
+        let Some(state) = self.state(family) else { return };
+        let fresh: Vec<Notice> =
+            notices.into_iter().filter(|notice| state.troubles.insert(notice.clone())).collect();
+        self.actions.extend(fresh.into_iter().map(Action::Notice));
     }
 
     fn take_probe_news(&mut self, uplink: Id, family: Family, news: ProbeNews, now: Time) {

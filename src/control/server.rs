@@ -7,7 +7,7 @@ use nix::unistd::Uid;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::io;
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,10 +64,12 @@ impl Server {
             })?;
         }
         remove_stale(path)?;
-        let listener = UnixListener::bind(path)
-            .with_context(|| format!("cannot listen at the control socket {}", path.display()))?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
-            .with_context(|| format!("cannot protect the control socket {}", path.display()))?;
+        // Nobody else may connect, not even before the permissions are set.
+        let mask = nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o177));
+        let listener = UnixListener::bind(path);
+        nix::sys::stat::umask(mask);
+        let listener =
+            listener.with_context(|| format!("cannot listen at the control socket {}", path.display()))?;
         let (sender, requests) = mpsc::channel(MAX_CLIENTS);
         tokio::spawn(accept(listener, sender));
         Ok(Self { path: path.to_owned(), requests })

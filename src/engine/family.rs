@@ -37,6 +37,8 @@ pub(super) struct FamilyState {
     pub(super) reasserted: u64,
     /// Conditions that hold now and were announced.
     pub(super) notices: BTreeSet<Notice>,
+    /// Refusals that were announced since the kernel last had what we want.
+    pub(super) troubles: BTreeSet<Notice>,
     /// When a stranger's edit may be undone.
     pub(super) drift_due: Option<Time>,
     retry: Duration,
@@ -91,6 +93,7 @@ impl FamilyState {
             since: now,
             reasserted: 0,
             notices: BTreeSet::new(),
+            troubles: BTreeSet::new(),
             drift_due: None,
             retry: RETRY.0,
             drift_gap: Duration::ZERO,
@@ -246,6 +249,7 @@ impl FamilyState {
     /// The kernel has what we want: the next refusal is a new story.
     pub(super) fn converged(&mut self) {
         self.retry = RETRY.0;
+        self.troubles.clear();
     }
 
     /// Traffic moved. A failback that is undone soon doubles the next stable window; `by_window` tells that a stable
@@ -349,7 +353,7 @@ impl FamilyState {
                 | Selection::Frozen { .. } => None,
             },
             reasserted: self.reasserted,
-            notices: self.notices.iter().cloned().collect(),
+            notices: self.notices.union(&self.troubles).cloned().collect(),
         }
     }
 

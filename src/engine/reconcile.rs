@@ -145,20 +145,20 @@ fn put(route: &Route, observed: &Observed, desired: &Desired, ours: &Ours, diffe
     let holders: Vec<&Route> = observed.routes.iter().filter(|other| other.slot() == route.slot()).collect();
     let yields = |holder: &Route| ours.owns_route(holder) || desired.take.contains(holder);
     let all_yield = holders.iter().all(|holder| yields(holder));
-    let how = match route.family() {
-        _ if holders.is_empty() => How::Add,
+    // IPv6 replaces a route with a gateway only by one with a gateway; of another sort, both are there for a moment.
+    let same_sort =
+        |holder: &&Route| route.family() == Family::V4 || has_gateway(holder) == has_gateway(route);
+    let how = if holders.is_empty() {
+        How::Add
+    } else if all_yield && holders.iter().any(same_sort) {
         // The kernel replaces the first of several; the others are removed later.
-        Family::V4 if all_yield => How::Replace,
-        Family::V4 => How::Prepend,
+        How::Replace
+    } else if all_yield || route.family() == Family::V4 {
+        How::Prepend
+    } else {
         // Beside a stranger's route of the same metric, IPv6 would make one multipath route of both.
-        Family::V6 if !all_yield => {
-            difference.blocked.push(route.clone());
-            return;
-        }
-        // IPv6 replaces a route with a gateway only by one with a gateway; of another sort, both are there for a
-        // moment.
-        Family::V6 if holders.iter().any(|holder| has_gateway(holder) == has_gateway(route)) => How::Replace,
-        Family::V6 => How::Prepend,
+        difference.blocked.push(route.clone());
+        return;
     };
     difference.ops.push(Op::PutRoute(route.clone(), how));
 }

@@ -30,7 +30,7 @@ fn an_unproven_route_beats_none_but_a_strangers_route_is_left_alone_until_there_
 
     let mut world = World::new(settings(2));
     world.paths = vec![Path::Silent, Path::Silent];
-    world.routes.insert(world.stranger(1, 100));
+    world.routes.insert(World::stranger(1, 100));
     world.run(60 * SECOND);
     assert_eq!(world.main_table(), ["default via 192.0.3.1 dev eth1 proto dhcp metric 100"]);
     assert_eq!(world.selection(), Selection::Boot { adopted: None, overdue: true });
@@ -301,7 +301,7 @@ fn a_restart_in_fallback_adopts_and_moves_nothing() {
 #[test]
 fn a_strangers_better_default_is_named_or_taken_and_put_back() {
     let mut world = World::settled(settings(2));
-    let dhcp = world.stranger(0, 0);
+    let dhcp = World::stranger(0, 0);
     world.routes.insert(dhcp.clone());
     world.tell(Input::Route(dhcp.clone()));
     assert!(world.timeline.last().unwrap().contains("Outranked"), "{:#?}", world.timeline);
@@ -352,6 +352,27 @@ fn a_refused_plan_is_tried_again_until_it_is_accepted() {
         "{:#?}",
         world.timeline
     );
+}
+
+#[test]
+fn a_kernel_without_the_carrier_switch_gets_everything_else_and_is_named_once() {
+    let mut world = World::new(settings(2));
+    world.no_linkdown = true;
+    world.run(60 * SECOND);
+    let named = world.timeline.iter().filter(|line| line.contains("ignore_routes_with_linkdown")).count();
+    assert_eq!(named, 2, "once per interface: {:#?}", world.timeline);
+    world.carrier(0, false);
+    assert_eq!(world.main_table()[0], "default via 192.0.3.1 dev eth1 proto 117 metric 5");
+}
+
+#[test]
+fn a_refusal_that_goes_on_is_named_once() {
+    let mut world = World::settled(settings(2));
+    world.refuse = (u32::MAX, 12);
+    world.carrier(0, false);
+    world.run(60 * SECOND);
+    let named = world.timeline.iter().filter(|line| line.contains("Refused")).count();
+    assert_eq!(named, 1, "{:#?}", world.timeline);
 }
 
 #[test]

@@ -35,6 +35,8 @@ pub(super) struct World {
     pub(super) done: bool,
     /// Refuse this many plans with this errno.
     pub(super) refuse: (u32, i32),
+    /// The kernel cannot pass over routes without carrier.
+    pub(super) no_linkdown: bool,
     pending: BTreeMap<(Time, u64), Input>,
     sequence: u64,
     probes: u64,
@@ -93,6 +95,7 @@ impl World {
             ops: vec![],
             done: false,
             refuse: (0, 0),
+            no_linkdown: false,
             pending: BTreeMap::new(),
             sequence: 0,
             probes: 0,
@@ -160,7 +163,7 @@ impl World {
     }
 
     /// A stranger's default route.
-    pub(super) fn stranger(&self, id: Id, metric: u32) -> Route {
+    pub(super) fn stranger(id: Id, metric: u32) -> Route {
         Route {
             table: MAIN_TABLE,
             metric,
@@ -218,7 +221,7 @@ impl World {
                     self.timeline.push(format!("{seconds:.3} {what}: {}", transition.cause));
                 }
                 Action::Notice(notice) => {
-                    self.timeline.push(format!("{:.3} {notice:?}", self.now.0.as_secs_f64()))
+                    self.timeline.push(format!("{:.3} {notice:?}", self.now.0.as_secs_f64()));
                 }
                 Action::Done => self.done = true,
                 Action::Watch { .. } | Action::Unwatch { .. } | Action::AskLink(_) => {}
@@ -271,6 +274,7 @@ impl World {
                 }
                 Op::DeleteRule(rule) if self.rules.remove(&rule) => news.push(Input::RuleGone(rule)),
                 Op::DeleteRoute(_) | Op::DeleteRule(_) => refused.push((index, 3)),
+                Op::IgnoreLinkdown { .. } if self.no_linkdown => refused.push((index, 95)),
                 Op::IgnoreLinkdown { index, on } => {
                     let link = self.links.iter_mut().find(|link| link.index == index).unwrap();
                     link.ignore_linkdown = Some(on);
