@@ -9,6 +9,9 @@ pub mod decode;
 pub mod encode;
 pub mod socket;
 
+#[cfg(test)]
+mod tests;
+
 use crate::engine::Family;
 use crate::engine::input::{Dump, Input};
 use crate::engine::plan::SHELF;

@@ -1,0 +1,118 @@
+//! The program from outside: exit codes, messages, streams. Nothing here needs a network or privileges.
+
+use std::io::Read as _;
+use std::process::{Command, Output, Stdio};
+
+fn uplinkd(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_uplinkd"))
+        .args(arguments)
+        .env_clear()
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program starts")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn help_and_version_are_results_and_succeed() {
+    for arguments in [&["--help"][..], &["--version"], &["help", "run"], &["run", "--help"]] {
+        let output = uplinkd(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        assert!(!output.stdout.is_empty() && output.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_two_and_goes_to_stderr() {
+    for arguments in [&[][..], &["frobnicate"], &["run", "--frobnicate"], &["status", "--json=maybe"]] {
+        let output = uplinkd(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn everything_that_is_wrong_with_the_flags_is_said_at_once() {
+    let output = uplinkd(&[
+        "run",
+        "--primary-interface=eth0",
+        "--secondary-interface=eth0",
+        "--fall=0",
+        "--interval=1",
+        "--timeout=1m",
+        "--primary-gateway=nonsense",
+        "--ping-target=300.1.1.1",
+        "--on-exit=explode",
+    ]);
+    assert_eq!(output.status.code(), Some(2));
+    insta::assert_snapshot!(stderr(&output));
+}
+
+#[test]
+fn a_wrong_file_is_two_with_line_and_column() {
+    let directory = tempfile::tempdir().expect("a folder");
+    let path = directory.path().join("uplinkd.toml");
+    std::fs::write(&path, "[[uplink]]\ninterface = \"eth0\"\ngatway = \"192.0.2.1\"\n[probe]\nfall = 0\n")
+        .expect("written");
+    let output = uplinkd(&["run", "-c", path.to_str().expect("a path")]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = stderr(&output);
+    assert!(text.contains("uplinkd.toml:3:1: uplink[0].gatway"), "{text}");
+    assert!(text.contains("uplinkd.toml:5:8: probe.fall"), "{text}");
+}
+
+#[test]
+fn neither_file_nor_flags_says_what_to_write() {
+    let output = uplinkd(&["run"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("--primary-interface eth0 --secondary-interface eth1"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn file_and_flags_together_are_refused() {
+    let output = uplinkd(&["check", "-c", "some.toml", "--fall=3"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("both a configuration file"), "{}", stderr(&output));
+}
+
+#[test]
+fn an_unreachable_daemon_is_four_and_says_how_to_reach_it() {
+    let directory = tempfile::tempdir().expect("a folder");
+    let socket = directory.path().join("nobody.sock");
+    let output = uplinkd(&["status", "--control-socket", socket.to_str().expect("a path")]);
+    assert_eq!(output.status.code(), Some(4));
+    assert!(stderr(&output).contains("is it running"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_uplinkd"))
+        .args(["states", "--format", "json", "--uplinks", "2"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut first = [0; 16];
+    child.stdout.take().expect("a pipe").read_exact(&mut first).expect("some output");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(output.stderr.is_empty(), "{}", stderr(&output));
+}
+
+#[test]
+fn output_that_is_no_terminal_has_no_colour() {
+    let output = uplinkd(&["states", "--format", "markdown"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(!stdout(&output).contains('\u{1b}'));
+}
