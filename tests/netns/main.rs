@@ -3,8 +3,16 @@
 //! This binary has a main of its own: it moves into a user and network namespace before any thread starts, then reports
 //! like any other test binary. Each trial has a world to itself, so they run side by side.
 
+mod carrier;
+mod eyes;
+mod hands;
+mod outages;
+mod powerless;
 mod selecting;
 mod site;
+mod traffic;
+mod verdict;
+mod windows;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -12,6 +20,9 @@ use libtest_mimic::{Arguments, Failed, Trial};
 type Case = (&'static str, fn() -> Result<(), Failed>);
 
 fn main() -> std::process::ExitCode {
+    if let Some(program) = std::env::var_os(powerless::PROGRAM) {
+        return powerless::become_powerless(&program);
+    }
     let mut arguments = Arguments::from_args();
     // Each world has threads that sleep most of the time; two cores carry a few worlds at once.
     arguments.test_threads.get_or_insert(6);
@@ -25,7 +36,7 @@ fn main() -> std::process::ExitCode {
         eprintln!("the namespace tests cannot run here: {error}\n  UPLINKD_SKIP_NETNS=1 skips them");
         return std::process::ExitCode::FAILURE;
     }
-    let cases: Vec<Case> = [selecting::CASES].concat();
-    let trials = cases.into_iter().map(|(name, test)| Trial::test(name, test)).collect();
+    let cases: Vec<Case> = [selecting::CASES, windows::CASES, outages::CASES, carrier::CASES].concat();
+    let trials = cases.into_iter().map(|(name, test)| Trial::test(name, move || verdict::of(test))).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -1,33 +1,39 @@
-//! A site: a world, the daemon in its router, and eyes for both.
+//! A site: a world and the daemon in its router.
 
+use super::verdict;
 use libtest_mimic::Failed;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use uplinkd::control::client;
-use uplinkd::engine::Family;
-use uplinkd::engine::input::Dump;
-use uplinkd::engine::route::{MAIN_TABLE, Names, Route};
-use uplinkd::engine::settings::{Profile, Routing, Settings};
-use uplinkd::kernel::Kernel;
 use uplinkd::lab::clock::now;
 use uplinkd::lab::{Process, World};
 
-/// Flags under which a test takes seconds: quick rounds, a short stable window, the world's own targets.
+/// Flags under which a test takes seconds: quick rounds, a short stable window, the world's own targets. The profile
+/// is for what has no flag: a standby is asked as often as the active uplink. Three rounds in a row without an answer
+/// in a quarter of a second are no accident of a busy machine.
 pub(super) const QUICK: &[&str] = &[
+    "--profile=fast",
     "--interval=100ms",
     "--confirm-interval=50ms",
-    "--timeout=100ms",
+    "--timeout=250ms",
     "--stable-window=2s",
     "--ping-target=203.0.113.1",
     "--ping-target=203.0.113.2",
     "--ping-target=203.0.113.3",
 ];
 
+/// A window that no trial sees the end of: what moves nevertheless did not wait for it.
+pub(super) const LONG_WINDOW: &str = "--stable-window=10m";
+
 /// How long anything may take before a test gives up.
 pub(super) const PATIENCE: Duration = Duration::from_secs(15);
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(5);
 
 pub(super) struct Site {
     pub(super) world: World,
@@ -37,37 +43,66 @@ pub(super) struct Site {
 }
 
 impl Site {
-    /// A world of two uplinks and a daemon with both gateways given and [`QUICK`] flags.
-    pub(super) fn quick() -> Result<Self, Failed> {
-        Self::with(World::builder().build()?, QUICK)
+    /// A daemon with [`QUICK`] flags, of which these take the place of their likes, in a usual world.
+    pub(super) fn quick(flags: &[&str]) -> Result<Self, Failed> {
+        Self::with(World::builder().build()?, flags)
     }
 
-    /// A daemon in this world with the gateways of its uplinks and more flags, waiting for nothing.
+    /// The same in this world, with the gateways that its uplinks have.
     pub(super) fn with(world: World, flags: &[&str]) -> Result<Self, Failed> {
-        let mut arguments = vec![];
+        let mut arguments = quick(flags);
         for (index, role) in ["primary", "secondary"].into_iter().enumerate() {
-            let uplink = world.uplink(index)?;
-            arguments.push(format!("--{role}-interface={}", uplink.name));
-            for plan in [uplink.v4, uplink.v6].into_iter().flatten() {
+            for plan in [world.uplink(index)?.v4, world.uplink(index)?.v6].into_iter().flatten() {
                 arguments.extend(plan.gateway.map(|gateway| format!("--{role}-gateway={gateway}")));
             }
         }
-        arguments.extend(flags.iter().map(ToString::to_string));
         Self::bare(world, arguments)
     }
 
-    /// A daemon in this world with exactly these arguments behind `run`.
-    pub(super) fn bare(world: World, arguments: Vec<String>) -> Result<Self, Failed> {
-        let directory = TempDir::new()?;
-        let mut site = Self { world, daemon: None, directory, arguments };
+    /// The same, with gateways that the daemon has to learn.
+    pub(super) fn learning(world: World, flags: &[&str]) -> Result<Self, Failed> {
+        let mut arguments = quick(flags);
+        arguments.extend(["primary", "secondary"].map(|role| format!("--{role}-gateway=auto")));
+        Self::bare(world, arguments)
+    }
+
+    /// A daemon for `wan0` and `wan1` of this world with these arguments and no others.
+    pub(super) fn bare(world: World, mut arguments: Vec<String>) -> Result<Self, Failed> {
+        arguments.extend(["--primary-interface=wan0".to_owned(), "--secondary-interface=wan1".to_owned()]);
+        let mut site = Self { world, daemon: None, directory: TempDir::new()?, arguments };
         site.start()?;
         Ok(site)
     }
 
-    /// A quick site that has come to rest in Primary.
-    pub(super) fn settled() -> Result<Self, Failed> {
-        let site = Self::quick()?;
-        site.wait_for("primary", "wan0")?;
+    /// A daemon in a usual world with this configuration file.
+    pub(super) fn configured(text: &str) -> Result<Self, Failed> {
+        let directory = TempDir::new()?;
+        let file = directory.path().join("uplinkd.toml");
+        std::fs::write(&file, text)?;
+        let arguments = vec!["--config".to_owned(), file.display().to_string()];
+        let mut site = Self { world: World::builder().build()?, daemon: None, directory, arguments };
+        site.start()?;
+        Ok(site)
+    }
+
+    /// A quick site that has come to rest in Primary, both uplinks healthy.
+    pub(super) fn settled(flags: &[&str]) -> Result<Self, Failed> {
+        Self::quick(flags)?.rested()
+    }
+
+    /// Waits for Primary, both uplinks healthy.
+    pub(super) fn rested(self) -> Result<Self, Failed> {
+        self.wait_for("primary", "wan0")?;
+        self.wait_for_health(0, "healthy")?;
+        self.wait_for_health(1, "healthy")?;
+        Ok(self)
+    }
+
+    /// A quick site in Fallback, because the primary's line is dead.
+    pub(super) fn fallen(flags: &[&str]) -> Result<Self, Failed> {
+        let site = Self::settled(flags)?;
+        site.blackhole(0, true)?;
+        site.wait_for("fallback", "wan1")?;
         Ok(site)
     }
 
@@ -75,8 +110,17 @@ impl Site {
         self.directory.path().join("control.sock")
     }
 
+    pub(super) fn arguments(&self) -> Vec<&str> {
+        self.arguments.iter().map(String::as_str).collect()
+    }
+
     pub(super) fn log(&self) -> String {
         std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
+    }
+
+    /// Silent loss upstream, or its end.
+    pub(super) fn blackhole(&self, uplink: usize, on: bool) -> Result<(), Failed> {
+        Ok(self.world.change(uplink, |line| line.blackhole(on))?)
     }
 
     /// Starts the daemon (again).
@@ -91,9 +135,14 @@ impl Site {
     }
 
     /// Another of our commands in the router.
-    pub(super) fn command(&self, arguments: &[&str]) -> Result<std::process::Output, Failed> {
+    pub(super) fn command(&self, arguments: &[&str]) -> Result<Output, Failed> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_uplinkd"));
         command.args(arguments).env_remove("RUST_LOG").stdin(Stdio::null());
+        self.output(command)
+    }
+
+    /// What a program in the router says, and how it ends.
+    pub(super) fn output(&self, mut command: Command) -> Result<Output, Failed> {
         Ok(self.world.router().run(move || command.output())??)
     }
 
@@ -102,17 +151,22 @@ impl Site {
         self.daemon = None;
     }
 
+    /// Stops the daemon as a debugger would, or lets it go on.
+    pub(super) fn signal(&self, signal: Signal) -> Result<(), Failed> {
+        let daemon = self.daemon.as_ref().ok_or("the daemon does not run")?;
+        Ok(kill(Pid::from_raw(i32::try_from(daemon.id())?), signal)?)
+    }
+
     /// SIGTERM, and how it ended: exit code and how long that took.
     pub(super) fn terminate(&mut self) -> Result<(Option<i32>, Duration), Failed> {
-        let mut daemon = self.daemon.take().ok_or("the daemon does not run")?;
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(daemon.id())?);
         let begin = now();
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM)?;
+        self.signal(Signal::SIGTERM)?;
+        let mut daemon = self.daemon.take().ok_or("the daemon does not run")?;
         while begin.elapsed() < PATIENCE {
             if let Some(status) = daemon.try_wait()? {
                 return Ok((status.code(), begin.elapsed()));
             }
-            std::thread::sleep(Duration::from_millis(2));
+            std::thread::sleep(Duration::from_millis(1));
         }
         Err("the daemon did not end".into())
     }
@@ -132,77 +186,96 @@ impl Site {
                 }
                 last = status;
             }
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::sleep(PAUSE);
         }
-        Err(format!("{what}: not within {PATIENCE:?}; status: {last:#}\nlog:\n{}", self.log()).into())
+        Err(format!("{what}: not within {PATIENCE:?}; status: {last:#}").into())
     }
 
     /// Waits until IPv4 is in this state with this active uplink.
     pub(super) fn wait_for(&self, state: &str, active: &str) -> Result<Value, Failed> {
-        self.wait(&format!("{state} on {active}"), |status| {
-            let family = &status["families"]["ipv4"];
+        self.wait_for_family("ipv4", state, active)
+    }
+
+    /// Waits until a family is in this state with this active uplink, and the kernel has what that takes.
+    pub(super) fn wait_for_family(&self, family: &str, state: &str, active: &str) -> Result<Value, Failed> {
+        self.wait(&format!("{family}: {state} on {active}"), |status| {
+            let family = &status["families"][family];
             family["state"] == state && family["active"] == active && family["sync"] == "clean"
         })
     }
 
     /// Waits until an uplink has this health in IPv4.
     pub(super) fn wait_for_health(&self, uplink: usize, health: &str) -> Result<Value, Failed> {
-        self.wait(&format!("uplink {uplink} {health}"), |status| {
-            status["uplinks"][uplink]["families"]["ipv4"]["health"] == health
-        })
+        self.wait(&format!("uplink {uplink} {health}"), |status| path(status, uplink)["health"] == health)
+    }
+
+    /// Waits until the stable window runs.
+    pub(super) fn wait_for_proof(&self) -> Result<Value, Failed> {
+        self.wait("proving", |status| status["families"]["ipv4"]["detail"] == "proving")
     }
 
     /// Watches for a while that the active uplink of IPv4 does not change.
     pub(super) fn stays(&self, active: &str, duration: Duration) -> Result<(), Failed> {
         let begin = now();
         while begin.elapsed() < duration {
-            let status = self.status()?;
-            let is = &status["families"]["ipv4"]["active"];
+            let is = &self.status()?["families"]["ipv4"]["active"];
             if is != active {
-                return Err(format!("moved to {is} after {:?}\n{}", begin.elapsed(), self.log()).into());
+                return Err(format!("moved from {active} to {is} after {:?}", begin.elapsed()).into());
             }
-            std::thread::sleep(Duration::from_millis(10));
+            std::thread::sleep(PAUSE * 2);
         }
         Ok(())
     }
+}
 
-    /// What the router's kernel has.
-    pub(super) fn dump(&self, family: Family) -> Result<Dump, Failed> {
-        let settings = Settings {
-            uplinks: vec![],
-            probe: Profile::Steady.probe(),
-            failover: uplinkd::engine::settings::Failover::default(),
-            routing: Routing::default(),
-        };
-        Ok(self
-            .world
-            .router()
-            .run(|| Kernel::open_all(&settings).and_then(|mut kernel| kernel.dump(family)))??)
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.daemon = None;
+        verdict::note_log(self.log());
     }
+}
 
-    /// Default routes of the main table, best first, in the words of `ip route`.
-    pub(super) fn defaults(&self, family: Family) -> Result<Vec<String>, Failed> {
-        let dump = self.dump(family)?;
-        let names: Names = dump.links.iter().map(|link| (link.index, link.name.clone())).collect();
-        let mut routes: Vec<&Route> =
-            dump.routes.iter().filter(|route| route.table == MAIN_TABLE && route.is_default()).collect();
-        routes.sort_by_key(|route| route.metric);
-        Ok(routes.into_iter().map(|route| route.words(&names)).collect())
-    }
+/// The part of a status about one uplink in IPv4.
+pub(super) fn path(status: &Value, uplink: usize) -> &Value {
+    &status["uplinks"][uplink]["families"]["ipv4"]
+}
 
-    /// Everything of ours, routes and rules, in words.
-    pub(super) fn ours(&self, family: Family) -> Result<Vec<String>, Failed> {
-        let dump = self.dump(family)?;
-        let names: Names = dump.links.iter().map(|link| (link.index, link.name.clone())).collect();
-        let routes = dump.routes.iter().filter(|route| route.protocol == 117 || route.table >= 7700);
-        let rules = dump.rules.iter().filter(|rule| rule.protocol == 117);
-        let mut words: Vec<String> = routes.map(|route| route.words(&names)).collect();
-        words.sort();
-        let mut rules: Vec<String> = rules.map(uplinkd::engine::route::Rule::words).collect();
-        rules.sort();
-        words.extend(rules);
-        Ok(words)
+/// [`QUICK`], but for what these flags say.
+fn quick(flags: &[&str]) -> Vec<String> {
+    let name = |flag: &str| flag.split('=').next().unwrap_or_default().to_owned();
+    let given = |flag: &&&str| flags.iter().any(|own| name(own) == name(flag));
+    let usual = QUICK.iter().filter(|flag| !given(flag));
+    usual.chain(flags).map(ToString::to_string).collect()
+}
+
+/// Waits until something is as it should be.
+pub(super) fn becomes<T: PartialEq + std::fmt::Debug>(
+    what: &str,
+    should: &T,
+    mut look: impl FnMut() -> Result<T, Failed>,
+) -> Result<(), Failed> {
+    let begin = now();
+    loop {
+        let is = look()?;
+        if is == *should || begin.elapsed() > PATIENCE {
+            return same(&is, should, what);
+        }
+        std::thread::sleep(PAUSE);
     }
+}
+
+/// Watches for a while that something does not change.
+pub(super) fn remains<T: PartialEq + std::fmt::Debug>(
+    what: &str,
+    duration: Duration,
+    mut look: impl FnMut() -> Result<T, Failed>,
+) -> Result<T, Failed> {
+    let (begin, before): (Instant, T) = (now(), look()?);
+    while begin.elapsed() < duration {
+        same(&look()?, &before, what)?;
+        std::thread::sleep(PAUSE * 2);
+    }
+    Ok(before)
 }
 
 /// An error with both sides, unless they are equal.
@@ -212,4 +285,13 @@ pub(super) fn same<T: PartialEq + std::fmt::Debug>(is: &T, should: &T, what: &st
     } else {
         Err(format!("{what}\n      is: {is:#?}\n  should: {should:#?}").into())
     }
+}
+
+/// An error with the value, unless it is within bounds.
+pub(super) fn within<T: PartialOrd + std::fmt::Debug>(
+    is: &T,
+    bounds: std::ops::RangeInclusive<T>,
+    what: &str,
+) -> Result<(), Failed> {
+    if bounds.contains(is) { Ok(()) } else { Err(format!("{what}: {is:?} is not within {bounds:?}").into()) }
 }
