@@ -213,7 +213,7 @@ impl Daemon {
         for _ in 0..MAX_DRAINS {
             messages.clear();
             let drained = self.monitor.receive(&mut messages);
-            self.inputs.extend(messages.iter().flat_map(decode::inputs));
+            self.inputs.extend(messages.iter().flat_map(decode::news));
             match drained {
                 Ok(Drained::Empty) => return,
                 Ok(Drained::More) => {}

@@ -37,7 +37,7 @@ use input::{Link, ProbeNews};
 use inventory::Inventory;
 use monitor::Complaint;
 use report::{Change, Notice, Report, Transition, UplinkReport};
-use route::Op;
+use route::{Op, Route};
 use settings::{CarrierPoll, OnExit};
 use std::collections::{BTreeSet, VecDeque};
 
@@ -157,8 +157,14 @@ impl Engine {
         }
         self.fire_timers(now);
         self.because.clear();
-        self.dirty |=
-            !matches!(input, Input::Tick | Input::Probe { .. } | Input::Route(_) | Input::RouteGone(_));
+        self.dirty |= !matches!(
+            input,
+            Input::Tick
+                | Input::Probe { .. }
+                | Input::Route(_)
+                | Input::RouteReplaced(_)
+                | Input::RouteGone(_)
+        );
         self.take(input, now);
         self.settle(now);
     }
@@ -276,6 +282,7 @@ impl Engine {
                     self.dirty |= state.observed.routes.insert(route);
                 }
             }
+            Input::RouteReplaced(route) => self.take_replacement(route, now),
             Input::RouteGone(route) => {
                 if let Some(state) = state_of(&mut self.families, route.family()) {
                     self.dirty |= state.observed.routes.remove(&route);
@@ -306,6 +313,24 @@ impl Engine {
             Input::Undrain(id) => self.feed_all(Event::Uplink(id, health::Event::Undrain), now),
             Input::Stop => self.feed_all(Event::Stop, now),
         }
+    }
+
+    /// A route took the place of another. Which one is clear if there was only one; otherwise we have to look.
+    fn take_replacement(&mut self, route: Route, now: Time) {
+        let (family, ours) = (route.family(), plan::ours(&self.settings));
+        let Some(state) = state_of(&mut self.families, family).filter(|_| ours.cares_for(&route)) else {
+            return;
+        };
+        let routes = &mut state.observed.routes;
+        let mut others =
+            routes.iter().filter(|other| other.slot() == route.slot() && **other != route).cloned();
+        let (gone, unclear) = (others.next(), others.next().is_some());
+        if unclear {
+            self.resync(Some(family), now);
+            return;
+        }
+        self.dirty |= gone.is_some_and(|gone| routes.remove(&gone));
+        self.dirty |= routes.insert(route);
     }
 
     fn take_order(&mut self, command: Command, now: Time) {

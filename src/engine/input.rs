@@ -21,6 +21,8 @@ pub enum Input {
     AddressGone(Address),
     /// The kernel has this route.
     Route(Route),
+    /// The kernel has this route instead of the first one in its place, which it does not name.
+    RouteReplaced(Route),
     /// The kernel no longer has it.
     RouteGone(Route),
     /// The kernel has this rule.

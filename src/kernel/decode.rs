@@ -8,6 +8,7 @@
 use crate::engine::Family;
 use crate::engine::input::{Address, Input, Link};
 use crate::engine::route::{Hop, Kind, Prefix, Route, Rule};
+use crate::kernel::socket::Notification;
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage, AddressScope};
@@ -17,6 +18,17 @@ use netlink_packet_route::route::{
 };
 use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
 use std::net::IpAddr;
+
+/// The news in one notification.
+#[must_use]
+pub fn news(notification: &Notification) -> Vec<Input> {
+    match &notification.message {
+        RouteNetlinkMessage::NewRoute(route) if notification.replaces => {
+            route_facts(route).into_iter().map(Input::RouteReplaced).collect()
+        }
+        message => inputs(message),
+    }
+}
 
 /// The news in one message; none if it is not about what we watch. IPv6 tells several next hops in one route where the
 /// kernel has several routes: each is news of its own.

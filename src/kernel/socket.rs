@@ -24,7 +24,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike};
 
-pub use monitor::{Drained, Monitor};
+pub use monitor::{Drained, Monitor, Notification};
 use raw::Control;
 
 /// One datagram carries at most this many requests: their acknowledgements must fit the receive queue together, and

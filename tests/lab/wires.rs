@@ -88,7 +88,7 @@ fn announcement(world: &World, times: usize) -> Result<Duration, Box<dyn Error +
                     .receive(&mut heard)
                     .map_err(|source| LabError::Io { doing: "listen".into(), source })?;
                 Ok(heard.iter().any(|message| {
-                    matches!(message, RouteNetlinkMessage::NewLink(link) if link.header.index == index
+                    matches!(&message.message, RouteNetlinkMessage::NewLink(link) if link.header.index == index
                         && link.header.flags.contains(LinkFlags::LowerUp) == up)
                 }))
             })?;

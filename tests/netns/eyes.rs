@@ -121,9 +121,9 @@ impl Ears {
             }
         }
         let mut heard = vec![];
-        for input in messages.iter().flat_map(decode::inputs) {
+        for input in messages.iter().flat_map(decode::news) {
             heard.extend(match input {
-                Input::Route(route) if route.protocol != 2 => {
+                Input::Route(route) | Input::RouteReplaced(route) if route.protocol != 2 => {
                     Some(format!("route {}", route.words(&self.names)))
                 }
                 Input::RouteGone(route) if route.protocol != 2 => {

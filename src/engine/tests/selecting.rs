@@ -2,6 +2,7 @@
 
 use super::world::{MS, Path, SECOND, World, settings};
 use crate::engine::input::Input;
+use crate::engine::route::Route;
 use crate::engine::settings::{ForeignDefaults, OnExit};
 use crate::machine::{Command, Health, Selection};
 use insta::assert_snapshot;
@@ -321,6 +322,28 @@ fn a_strangers_better_default_is_named_or_taken_and_put_back() {
     assert!(world.done);
     assert_eq!(world.routes.iter().collect::<Vec<_>>(), [&dhcp], "ours are gone, his is back");
     assert!(world.rules.is_empty());
+}
+
+#[test]
+fn a_route_that_a_stranger_replaced_is_put_back_in_front_of_his() {
+    let mut world = World::settled(settings(2));
+    let ours = world.routes.iter().find(|route| route.metric == 10).cloned().unwrap();
+    let his = world.stranger(1, 10);
+    world.routes.remove(&ours);
+    world.routes.insert(his.clone());
+    // Of ours the kernel says nothing: that it is gone follows from his being in its place.
+    world.tell(Input::RouteReplaced(his.clone()));
+    world.run(SECOND);
+    assert!(world.routes.contains(&ours) && world.routes.contains(&his), "{:#?}", world.timeline);
+    // Now two are in the place, and the kernel does not say which of them went: only a look can tell.
+    let dumps = world.dumps;
+    let another = Route { protocol: 4, ..his.clone() };
+    world.routes.remove(&ours);
+    world.routes.insert(another.clone());
+    world.tell(Input::RouteReplaced(another));
+    world.run(SECOND);
+    assert_eq!(world.dumps, dumps + 1);
+    assert!(world.routes.contains(&ours), "{:#?}", world.timeline);
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub(super) struct World {
     pub(super) timeline: Vec<String>,
     pub(super) ops: Vec<String>,
     pub(super) done: bool,
+    /// How often the kernel was read.
+    pub(super) dumps: u32,
     /// Refuse this many plans with this errno.
     pub(super) refuse: (u32, i32),
     /// The kernel cannot pass over routes without carrier.
@@ -94,6 +96,7 @@ impl World {
             timeline: vec![],
             ops: vec![],
             done: false,
+            dumps: 0,
             refuse: (0, 0),
             no_linkdown: false,
             pending: BTreeMap::new(),
@@ -181,6 +184,7 @@ impl World {
             match action {
                 Action::Dump(family) => {
                     let dump = self.dump(family);
+                    self.dumps += 1;
                     self.engine.handle(Input::Dumped(dump), self.now);
                 }
                 Action::Apply { family, generation, ops } => {
@@ -258,14 +262,15 @@ impl World {
             let mut news = vec![];
             match op {
                 Op::PutRoute(route, how) => {
-                    if how == How::Replace
-                        && let Some(old) = self.routes.iter().find(|old| old.slot() == route.slot()).cloned()
-                    {
+                    let old = self.routes.iter().find(|old| old.slot() == route.slot()).cloned();
+                    // Of what was replaced the kernel says nothing.
+                    if let Some(old) = old.filter(|_| how == How::Replace) {
                         self.routes.remove(&old);
-                        news.push(Input::RouteGone(old));
+                        news.push(Input::RouteReplaced(route.clone()));
+                    } else {
+                        news.push(Input::Route(route.clone()));
                     }
-                    self.routes.insert(route.clone());
-                    news.push(Input::Route(route));
+                    self.routes.insert(route);
                 }
                 Op::DeleteRoute(route) if self.routes.remove(&route) => news.push(Input::RouteGone(route)),
                 Op::AddRule(rule) => {

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
+use netlink_packet_core::NLM_F_REPLACE;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_sys::Socket;
 use netlink_sys::protocols::NETLINK_ROUTE;
@@ -37,6 +38,15 @@ pub enum Drained {
     Overrun,
 }
 
+/// One thing that the kernel says without being asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notification {
+    /// What is there, or gone.
+    pub message: RouteNetlinkMessage,
+    /// It took the place of something that is gone, of which nothing is said.
+    pub replaces: bool,
+}
+
 /// Notifications about links, addresses, routes and rules. Never blocks.
 #[derive(Debug)]
 pub struct Monitor {
@@ -68,7 +78,7 @@ impl Monitor {
     ///
     /// # Errors
     /// The socket is unusable. That no message is waiting, or that some were lost, is not an error.
-    pub fn receive(&mut self, into: &mut Vec<RouteNetlinkMessage>) -> io::Result<Drained> {
+    pub fn receive(&mut self, into: &mut Vec<Notification>) -> io::Result<Drained> {
         for _ in 0..DATAGRAMS_PER_TURN {
             match receive(&self.socket, &mut self.datagram) {
                 Ok(0) => self.parse(into),
@@ -97,10 +107,10 @@ impl Monitor {
         self.strangers
     }
 
-    fn parse(&mut self, into: &mut Vec<RouteNetlinkMessage>) {
-        for message in raw::messages(&self.datagram).filter(|message| message.control().is_none()) {
-            match message.parse() {
-                Ok(notification) => into.push(notification),
+    fn parse(&mut self, into: &mut Vec<Notification>) {
+        for raw in raw::messages(&self.datagram).filter(|raw| raw.control().is_none()) {
+            match raw.parse() {
+                Ok(message) => into.push(Notification { message, replaces: raw.flags & NLM_F_REPLACE != 0 }),
                 Err(_) => self.skipped += 1,
             }
         }

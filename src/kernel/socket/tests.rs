@@ -218,10 +218,10 @@ fn a_monitor_hears_of_changes_and_of_its_own_deafness() {
         let mut requests = Requests::open().unwrap();
         requests.transact(vec![(loopback_up(), 0)]).unwrap();
         assert_eq!(monitor.receive(&mut heard).unwrap(), Drained::Empty);
-        assert!(heard.iter().any(|message| matches!(message, Message::NewLink(_))));
+        assert!(heard.iter().any(|message| matches!(message.message, Message::NewLink(_))));
         let localhost = AddressAttribute::Address(IpAddr::V4(Ipv4Addr::LOCALHOST));
         assert!(heard.iter().any(
-            |message| matches!(message, Message::NewAddress(found) if found.attributes.contains(&localhost))
+            |message| matches!(&message.message, Message::NewAddress(found) if found.attributes.contains(&localhost))
         ));
         let many = (0..2000).map(|host| (Message::NewRoute(route(host, 200)), NLM_F_CREATE)).collect();
         assert!(requests.transact(many).unwrap().iter().all(Result::is_ok));
