@@ -275,7 +275,13 @@ impl FamilyState {
     fn situation<T>(&self, then: impl FnOnce(&Situation<'_>) -> T) -> T {
         let view = self.core.view();
         let facts: Vec<Facts> = self.paths.iter().map(|path| path.facts.clone()).collect();
-        then(&Situation { family: self.family, view: &view, facts: &facts, observed: &self.observed })
+        then(&Situation {
+            family: self.family,
+            view: &view,
+            facts: &facts,
+            observed: &self.observed,
+            wanted: self.desired.as_ref(),
+        })
     }
 
     /// What the kernel should have now.

@@ -34,6 +34,8 @@ pub struct Situation<'a> {
     pub facts: &'a [Facts],
     /// What the kernel has.
     pub observed: &'a Observed,
+    /// What the last plan wanted.
+    pub wanted: Option<&'a Desired>,
 }
 
 /// The numbers that mark what is ours.
@@ -147,8 +149,9 @@ fn uplink_table(
         source: None,
         onlink: false,
     };
-    // Unknown (an old kernel does not tell): leave it alone.
+    // Unknown (an old kernel does not tell): leave it alone. Once taken, a note is wanted even if a stranger deletes it.
     if situation.observed.routes.contains(&note)
+        || situation.wanted.is_some_and(|wanted| wanted.tables.contains(&note))
         || situation.observed.ignore_linkdown.get(&index) == Some(&false)
     {
         desired.tables.insert(note);

@@ -347,10 +347,25 @@ fn a_route_that_a_stranger_replaced_is_put_back_in_front_of_his() {
 }
 
 #[test]
+fn everything_of_ours_that_is_deleted_is_put_back_also_what_only_we_remember() {
+    let mut world = World::settled(settings(2));
+    let before = (world.routes.clone(), world.rules.clone());
+    for route in core::mem::take(&mut world.routes) {
+        world.tell(Input::RouteGone(route));
+    }
+    for rule in core::mem::take(&mut world.rules) {
+        world.tell(Input::RuleGone(rule));
+    }
+    world.run(10 * SECOND);
+    // With the notes that `ignore_routes_with_linkdown` was off, which the kernel no longer shows.
+    assert_eq!((world.routes, world.rules), before);
+}
+
+#[test]
 fn a_deleted_route_is_put_back_at_once_and_a_war_is_slowed_down() {
     let mut world = World::settled(settings(2));
     for _ in 0..100 {
-        let ours = world.routes.iter().find(|route| route.metric == 10).cloned();
+        let ours = world.routes.iter().find(|route| route.metric == 10 && route.is_default()).cloned();
         if let Some(ours) = ours {
             world.routes.remove(&ours);
             world.tell(Input::RouteGone(ours));
