@@ -5,11 +5,13 @@
 
 mod carrier;
 mod eyes;
+mod foreign;
 mod hands;
 mod outages;
 mod powerless;
 mod selecting;
 mod site;
+mod strangers;
 mod traffic;
 mod verdict;
 mod windows;
@@ -36,7 +38,9 @@ fn main() -> std::process::ExitCode {
         eprintln!("the namespace tests cannot run here: {error}\n  UPLINKD_SKIP_NETNS=1 skips them");
         return std::process::ExitCode::FAILURE;
     }
-    let cases: Vec<Case> = [selecting::CASES, windows::CASES, outages::CASES, carrier::CASES].concat();
+    let cases: Vec<Case> =
+        [selecting::CASES, windows::CASES, outages::CASES, carrier::CASES, strangers::CASES, foreign::CASES]
+            .concat();
     let trials = cases.into_iter().map(|(name, test)| Trial::test(name, move || verdict::of(test))).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
