@@ -252,12 +252,17 @@ impl Inner {
         context: &mut Context<'_>,
         event: &Event,
     ) -> Outcome<Selection> {
+        // What the operator has drained carries nothing, whatever an earlier run thought of it.
+        let kept = adopted.filter(|id| !context.health(*id).is_drained());
         let here = Selection::Boot { adopted: *adopted, overdue: *overdue };
         match event {
-            Event::Assess => go(here, context.first_choice(*adopted, *overdue).unwrap_or(here)),
+            Event::Assess => {
+                let unproven = Selection::Boot { adopted: kept, overdue: *overdue };
+                go(here, context.first_choice(kept, *overdue).unwrap_or(unproven))
+            }
             Event::BootExpired => {
-                let late = Selection::Boot { adopted: *adopted, overdue: true };
-                go(here, context.first_choice(*adopted, true).unwrap_or(late))
+                let late = Selection::Boot { adopted: kept, overdue: true };
+                go(here, context.first_choice(kept, true).unwrap_or(late))
             }
             Event::Adopt(id) if adopted.is_none() && !*overdue && !context.health(*id).is_drained() => {
                 let here = Selection::Boot { adopted: Some(*id), overdue: false };
