@@ -54,7 +54,10 @@ impl Timers {
         match timer {
             Timer::BootDeadline => 1,
             Timer::Retry => 2,
-            Timer::Stable(id) => 4 << id,
+            Timer::Stable(id) => match 4_u128.checked_shl(id as u32) {
+                Some(bit) => bit,
+                None => 0,
+            },
         }
     }
 
