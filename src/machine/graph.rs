@@ -5,7 +5,7 @@
 
 use super::{Core, Effect, Event, Rules, Step, View};
 use ::core::fmt;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What can be walked: the production [`Core`], or a deliberately broken twin of it in a test.
 pub trait Model: Clone + Ord {
@@ -198,8 +198,27 @@ impl Graph {
         if sorted == self.views.len() {
             return Ok(longest.into_iter().max().unwrap_or(0));
         }
-        let at = incoming.iter().position(|count| *count > 0).unwrap_or(0);
-        Err(Violation { claim, trace: self.trace(at) })
+        Err(Violation { claim, trace: self.internal_cycle(&incoming) })
+    }
+
+    /// The story of a cycle among the internal edges: the way to it, and once round. What is left after sorting has a
+    /// predecessor that is left too, so to go backwards is to come to a cycle.
+    fn internal_cycle(&self, incoming: &[u32]) -> Vec<String> {
+        let left = |edge: &&Edge| edge.event.is_internal() && incoming[edge.from] > 0;
+        let before: BTreeMap<usize, &Edge> =
+            self.edges.iter().filter(left).map(|edge| (edge.to, edge)).collect();
+        let Some(mut at) = incoming.iter().position(|count| *count > 0) else { return vec![] };
+        let mut seen = BTreeSet::new();
+        while seen.insert(at) {
+            at = before[&at].from;
+        }
+        let mut round = vec![before[&at]];
+        while round[round.len() - 1].from != at {
+            round.push(before[&round[round.len() - 1].from]);
+        }
+        round.reverse();
+        let lines = round.into_iter().map(|edge| self.line(edge));
+        self.trace(at).into_iter().chain(lines).collect()
     }
 
     /// A shortest story that ends in the state at this index.
