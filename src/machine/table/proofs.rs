@@ -1,0 +1,242 @@
+//! What is proven of the machines, and by which test: tests/formal checks that this list is the list of its tests.
+
+use ::core::fmt::Write;
+
+/// Claims about one matter.
+#[derive(Debug, Clone, Copy)]
+pub struct Group {
+    /// What they are about.
+    pub title: &'static str,
+    /// The claims.
+    pub claims: &'static [Claim],
+}
+
+/// Something that holds in every reachable state, or of every step.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim {
+    /// The test in tests/formal that proves it.
+    pub test: &'static str,
+    /// The claim in words.
+    pub text: &'static str,
+}
+
+/// All of them.
+pub const GROUPS: &[Group] = &[
+    Group {
+        title: "Health",
+        claims: &[
+            Claim {
+                test: "news_of_one_uplink_leaves_the_health_of_the_others_alone",
+                text: "What is heard of one uplink never changes the health of another, and nothing but news about an uplink changes its health.",
+            },
+            Claim {
+                test: "bad_news_makes_an_uplink_unusable_at_once",
+                text: "After `Dead`, `Unready` or `Drain` the uplink is not usable.",
+            },
+            Claim {
+                test: "only_a_good_verdict_makes_an_uplink_usable",
+                text: "Carrier alone does not: only `Good` makes an unusable uplink usable.",
+            },
+            Claim {
+                test: "a_drained_uplink_comes_back_only_by_the_operator",
+                text: "Drained stays drained, whatever carrier and probes say, until `Undrain`.",
+            },
+            Claim {
+                test: "an_uplink_that_is_given_back_proves_itself_anew",
+                text: "`Undrain` leads to Probation with a fresh series of probes, or to Unready.",
+            },
+            Claim {
+                test: "probing_starts_and_stops_exactly_with_the_need",
+                text: "`Watch` and `Unwatch` alternate, and an uplink is probed exactly while it has carrier, address and gateway.",
+            },
+            Claim {
+                test: "a_drained_uplink_carries_nothing",
+                text: "The active uplink is never a drained one, in any mode.",
+            },
+        ],
+    },
+    Group {
+        title: "Selection",
+        claims: &[
+            Claim {
+                test: "a_usable_uplink_exists_exactly_when_not_stranded",
+                text: "*Stranded* means that no uplink is healthy or degraded.",
+            },
+            Claim {
+                test: "a_chosen_uplink_is_usable_unless_stranded",
+                text: "Primary and Fallback are on a usable uplink as long as there is one.",
+            },
+            Claim {
+                test: "while_stranded_traffic_moves_only_by_order",
+                text: "All down: no switching, but by the operator. (To adopt what an earlier run left is to learn, not to switch.)",
+            },
+            Claim {
+                test: "a_healthy_uplink_is_left_only_by_a_timer_or_by_order",
+                text: "No news about other uplinks moves traffic away from a healthy one.",
+            },
+            Claim {
+                test: "a_degraded_uplink_is_left_only_for_a_healthy_one_or_by_order",
+                text: "A degraded uplink is not left for a degraded one.",
+            },
+            Claim {
+                test: "with_leave_degraded_off_a_degraded_uplink_is_left_only_by_a_timer_or_by_order",
+                text: "With `leave_degraded = false` degraded is as good a reason to stay as healthy.",
+            },
+            Claim {
+                test: "the_way_home_from_a_healthy_uplink_is_the_expired_window_of_the_better_one_or_an_order",
+                text: "Failback takes the stable window of the very uplink that traffic returns to.",
+            },
+            Claim {
+                test: "traffic_goes_to_an_unproven_uplink_only_by_order_or_adoption",
+                text: "By itself the selector chooses on evidence only.",
+            },
+            Claim {
+                test: "one_step_moves_traffic_at_most_once_and_every_move_is_announced_once",
+                text: "Each move has exactly one `Announce`, with the right ends, and nothing else has one.",
+            },
+            Claim {
+                test: "every_move_is_planned_at_once_or_pending",
+                text: "After a move there is a `Plan` in the same step, or the conversation is in a state whose next answer brings one.",
+            },
+            Claim {
+                test: "primary_is_the_best_tier_and_proving_a_fallback_with_a_window",
+                text: "The names tell the truth: Primary is on the best tier; Fallback is not; proving means that a window runs.",
+            },
+            Claim {
+                test: "boot_ends_as_soon_as_an_uplink_of_the_best_tier_is_usable",
+                text: "Boot does not wait for what cannot be better (unless it has adopted an uplink that is still proving itself).",
+            },
+            Claim {
+                test: "past_its_deadline_boot_takes_whatever_is_usable",
+                text: "Boot past its deadline and a usable uplink do not go together.",
+            },
+            Claim {
+                test: "boot_comes_back_only_when_the_operator_leaves_nothing_to_choose",
+                text: "Being stranded is no reason to forget where traffic was.",
+            },
+            Claim {
+                test: "the_wheel_changes_hands_only_by_order",
+                text: "Between automatic and manual only the operator decides; to drain a pinned uplink is to release it.",
+            },
+            Claim {
+                test: "every_order_is_obeyed",
+                text: "`use` pins (unless the uplink is drained), `freeze` freezes where traffic is, `auto` releases; in every state.",
+            },
+            Claim {
+                test: "a_pin_holds_until_it_is_released",
+                text: "Healthy or not: until `auto`, another `use`, `freeze`, or the draining of that uplink.",
+            },
+            Claim {
+                test: "frozen_traffic_moves_only_by_order",
+                text: "Frozen traffic stays where it is, even on a dead uplink, until the operator says otherwise or drains that uplink.",
+            },
+        ],
+    },
+    Group {
+        title: "Timers",
+        claims: &[
+            Claim {
+                test: "a_timer_runs_exactly_in_the_state_that_owns_it",
+                text: "`BootDeadline` in Boot, `Retry` in Backoff, `Stable` for each healthy uplink that is better than the active one, in Fallback. None elsewhere, none missing.",
+            },
+            Claim {
+                test: "arming_and_disarming_account_for_every_timer",
+                text: "Whoever carries out `Arm` and `Disarm` has exactly the timers that the core thinks it has.",
+            },
+            Claim {
+                test: "a_running_timer_is_restarted_by_a_missed_round_of_its_uplink_and_by_nothing_else",
+                text: "One failed round restarts the stable window; nothing else prolongs any timer.",
+            },
+            Claim {
+                test: "a_window_ends_only_after_uninterrupted_health",
+                text: "Along every run: when a window ends, its uplink was healthy without a failed round since it was started.",
+            },
+            Claim {
+                test: "an_expired_timer_is_gone_and_was_waited_for",
+                text: "No timer expires in vain, and none fires twice.",
+            },
+            Claim {
+                test: "runs_of_timers_come_to_an_end",
+                text: "The core never goes on for ever by itself.",
+            },
+        ],
+    },
+    Group {
+        title: "The conversation with the kernel",
+        claims: &[
+            Claim {
+                test: "never_are_two_plans_in_flight",
+                text: "Along every run: `Plan` only when the last one has been answered, and the state knows whether one is out.",
+            },
+            Claim {
+                test: "nothing_is_planned_before_the_kernel_has_been_read",
+                text: "Along every run: no `Plan` between lost notifications, a failed dump or a refusal, and the next complete dump.",
+            },
+            Claim {
+                test: "the_kernel_is_being_read_whenever_it_is_unknown",
+                text: "Along every run: in Unsynced a dump is on its way.",
+            },
+            Claim {
+                test: "clean_means_that_the_kernel_accepted_a_plan_and_nothing_has_changed_since",
+                text: "Along every run: Clean only with the last plan accepted and not outdated.",
+            },
+            Claim {
+                test: "a_refused_plan_is_retried_or_superseded",
+                text: "A refusal leads to Backoff with its timer, or to a plan that supersedes it after the dump; the retry begins with a dump.",
+            },
+            Claim {
+                test: "clean_is_within_reach_from_everywhere",
+                text: "A kernel that answers, and the retry timer, are enough.",
+            },
+        ],
+    },
+    Group {
+        title: "Recovery and the end",
+        claims: &[
+            Claim {
+                test: "primary_is_within_reach_from_everywhere",
+                text: "The best uplink's own good news, `undrain`, `auto` and timers are enough.",
+            },
+            Claim {
+                test: "an_automatic_selection_finds_home_without_the_operator",
+                text: "Unless the operator holds the wheel or has drained the best uplink, good news and timers are enough.",
+            },
+            Claim {
+                test: "stop_is_accepted_everywhere_and_finishes_without_a_change",
+                text: "`Stop` asks for `Finish`, changes nothing, and nothing else asks for it.",
+            },
+            Claim {
+                test: "an_ignored_event_changes_nothing_and_asks_for_nothing",
+                text: "What nobody wants has no effect whatsoever.",
+            },
+        ],
+    },
+    Group {
+        title: "Agreement with the rules as written",
+        claims: &[
+            Claim {
+                test: "health_agrees_with_the_naive_rules",
+                text: "A second writing of the health rules agrees on every step.",
+            },
+            Claim {
+                test: "the_choice_of_the_uplink_agrees_with_the_naive_rules",
+                text: "A second writing of the selection rules, from the document, names the same active uplink after every step.",
+            },
+        ],
+    },
+];
+
+/// One table for each group.
+pub(super) fn markdown() -> String {
+    let mut text = String::new();
+    for group in GROUPS {
+        let _ = writeln!(text, "{}:\n\n| claim | test |\n|---|---|", group.title);
+        for claim in group.claims {
+            let _ = writeln!(text, "| {} | `{}` |", claim.text, claim.test);
+        }
+        text.push('\n');
+    }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text
+}
