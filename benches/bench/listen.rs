@@ -94,8 +94,8 @@ fn listen(mut monitor: Monitor, heard: &Sender<Heard>, ended: &AtomicBool) {
         if monitor.receive(&mut messages).is_err() {
             return;
         }
-        for input in messages.iter().flat_map(decode::inputs) {
-            let (change, route) = if let Input::Route(route) = &input {
+        for input in messages.iter().flat_map(decode::news) {
+            let (change, route) = if let Input::Route(route) | Input::RouteReplaced(route) = &input {
                 (Change::Added, route)
             } else if let Input::RouteGone(route) = &input {
                 (Change::Deleted, route)

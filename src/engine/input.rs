@@ -108,6 +108,7 @@ impl Dump {
             Input::Tick
             | Input::LinkGone(_)
             | Input::AddressGone(_)
+            | Input::RouteReplaced(_)
             | Input::RouteGone(_)
             | Input::RuleGone(_)
             | Input::Dumped(_)

@@ -17,15 +17,20 @@ fn over_the_wire(message: RouteNetlinkMessage) -> RouteNetlinkMessage {
     message.finalize();
     let mut bytes = vec![0; message.buffer_len()];
     message.serialize(&mut bytes);
-    match NetlinkMessage::deserialize(&bytes).expect("our own bytes").payload {
-        NetlinkPayload::InnerMessage(message) => message,
-        other => panic!("{other:?}"),
-    }
+    let NetlinkPayload::InnerMessage(message) =
+        NetlinkMessage::deserialize(&bytes).expect("our own bytes").payload
+    else {
+        panic!("not what was sent");
+    };
+    message
 }
 
 fn address(family: Family) -> impl Strategy<Value = IpAddr> {
     any::<u128>().prop_map(move |bits| match family {
-        Family::V4 => IpAddr::from((bits as u32).to_be_bytes()),
+        Family::V4 => {
+            let [a, b, c, d, ..] = bits.to_be_bytes();
+            IpAddr::from([a, b, c, d])
+        }
         Family::V6 => IpAddr::from(bits.to_be_bytes()),
     })
 }

@@ -147,13 +147,7 @@ struct Context {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Inner;
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    clippy::unused_self,
-    clippy::needless_pass_by_value,
-    clippy::wildcard_enum_match_arm,
-    reason = "statig's calling convention and generated code"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "statig's calling convention")]
 #[state_machine(
     initial = "Health::Unready",
     state(custom, name = "Health"),
@@ -274,7 +268,12 @@ impl Inner {
 }
 
 impl Inner {
-    #[expect(clippy::unused_self, clippy::needless_pass_by_value, reason = "statig's calling convention")]
+    #[expect(
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::trivially_copy_pass_by_ref,
+        reason = "statig's calling convention"
+    )]
     fn note_handler(
         &mut self,
         at: StateOrSuperstate<'_, Health, Superstate>,

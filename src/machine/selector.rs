@@ -230,13 +230,7 @@ fn go(from: Selection, to: Selection) -> Outcome<Selection> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Inner;
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    clippy::unused_self,
-    clippy::needless_pass_by_value,
-    clippy::wildcard_enum_match_arm,
-    reason = "statig's calling convention and generated code"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "statig's calling convention")]
 #[state_machine(
     initial = "Selection::Boot { adopted: None, overdue: false }",
     state(custom, name = "Selection"),
@@ -388,7 +382,12 @@ impl Inner {
 }
 
 impl Inner {
-    #[expect(clippy::unused_self, clippy::needless_pass_by_value, reason = "statig's calling convention")]
+    #[expect(
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::trivially_copy_pass_by_ref,
+        reason = "statig's calling convention"
+    )]
     fn note_handler(
         &mut self,
         at: StateOrSuperstate<'_, Selection, Superstate<'_>>,

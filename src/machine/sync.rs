@@ -141,13 +141,7 @@ impl Context {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Inner;
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    clippy::unused_self,
-    clippy::needless_pass_by_value,
-    clippy::wildcard_enum_match_arm,
-    reason = "statig's calling convention and generated code"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "statig's calling convention")]
 #[state_machine(
     initial = "Sync::Unsynced { in_flight: false }",
     state(custom, name = "Sync"),
@@ -215,7 +209,12 @@ impl Inner {
 }
 
 impl Inner {
-    #[expect(clippy::unused_self, clippy::needless_pass_by_value, reason = "statig's calling convention")]
+    #[expect(
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::trivially_copy_pass_by_ref,
+        reason = "statig's calling convention"
+    )]
     fn note_handler(
         &mut self,
         at: StateOrSuperstate<'_, Sync, Superstate>,

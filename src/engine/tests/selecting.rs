@@ -328,7 +328,7 @@ fn a_strangers_better_default_is_named_or_taken_and_put_back() {
 fn a_route_that_a_stranger_replaced_is_put_back_in_front_of_his() {
     let mut world = World::settled(settings(2));
     let ours = world.routes.iter().find(|route| route.metric == 10).cloned().unwrap();
-    let his = world.stranger(1, 10);
+    let his = World::stranger(1, 10);
     world.routes.remove(&ours);
     world.routes.insert(his.clone());
     // Of ours the kernel says nothing: that it is gone follows from his being in its place.
@@ -337,7 +337,7 @@ fn a_route_that_a_stranger_replaced_is_put_back_in_front_of_his() {
     assert!(world.routes.contains(&ours) && world.routes.contains(&his), "{:#?}", world.timeline);
     // Now two are in the place, and the kernel does not say which of them went: only a look can tell.
     let dumps = world.dumps;
-    let another = Route { protocol: 4, ..his.clone() };
+    let another = Route { protocol: 4, ..his };
     world.routes.remove(&ours);
     world.routes.insert(another.clone());
     world.tell(Input::RouteReplaced(another));
