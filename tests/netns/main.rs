@@ -6,7 +6,9 @@
 mod carrier;
 mod eyes;
 mod foreign;
+mod gateways;
 mod hands;
+mod interfaces;
 mod outages;
 mod powerless;
 mod selecting;
@@ -38,9 +40,17 @@ fn main() -> std::process::ExitCode {
         eprintln!("the namespace tests cannot run here: {error}\n  UPLINKD_SKIP_NETNS=1 skips them");
         return std::process::ExitCode::FAILURE;
     }
-    let cases: Vec<Case> =
-        [selecting::CASES, windows::CASES, outages::CASES, carrier::CASES, strangers::CASES, foreign::CASES]
-            .concat();
+    let cases: Vec<Case> = [
+        selecting::CASES,
+        windows::CASES,
+        outages::CASES,
+        carrier::CASES,
+        strangers::CASES,
+        foreign::CASES,
+        interfaces::CASES,
+        gateways::CASES,
+    ]
+    .concat();
     let trials = cases.into_iter().map(|(name, test)| Trial::test(name, move || verdict::of(test))).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
