@@ -188,7 +188,7 @@ pub(super) fn mirror(frame: &[u8], reading: &Reading, mac: [u8; 6]) -> Option<Ve
     Some(reply)
 }
 
-/// An ICMP error of some type and code about a frame, which it quotes, from a router of this address.
+/// An ICMP error of some type and code about a frame, which it quotes as today's routers do, from a router of this address.
 pub(super) fn complaint(
     frame: &[u8],
     reading: &Reading,
@@ -196,7 +196,12 @@ pub(super) fn complaint(
     router: IpAddr,
     (kind, code): (u8, u8),
 ) -> Option<Vec<u8>> {
-    let quoted = frame.get(ETHERNET..reading.end.min(reading.transport + TRANSPORT))?;
+    // As much as fits: RFC 1812, 4.3.2.3, and RFC 4443, 2.4.
+    let quote = match router {
+        IpAddr::V4(_) => 576 - IPV4 - TRANSPORT,
+        IpAddr::V6(_) => 1280 - IPV6 - TRANSPORT,
+    };
+    let quoted = frame.get(ETHERNET..reading.end.min(ETHERNET + quote))?;
     let length = TRANSPORT + quoted.len();
     let mut out = frame.get(..ETHERNET)?.to_vec();
     return_to_sender(&mut out, mac);
