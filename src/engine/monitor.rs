@@ -44,7 +44,7 @@ pub enum News {
 pub struct Oddities {
     /// Answered twice.
     pub duplicates: u64,
-    /// Answered after the round was judged.
+    /// Answered after their time was over.
     pub late: u64,
     /// Rounds that our own overflowing receive buffer made worthless.
     pub voided: u64,
@@ -228,7 +228,7 @@ impl Monitor {
 
     /// A genuine answer came.
     pub fn answer(&mut self, round: u64, target: u16, rtt: Option<Duration>, now: Time) {
-        let index = usize::from(target);
+        let (index, timeout) = (usize::from(target), self.timeout());
         let (Some(target), Some(round)) =
             (self.targets.get_mut(index), self.rounds.iter_mut().find(|candidate| candidate.id == round))
         else {
@@ -253,7 +253,8 @@ impl Monitor {
         target.complaint = None;
         target.window.count(now, Some(rtt));
         round.fates[index] = Fate::Answered;
-        if round.judged {
+        // With the quorum a round is judged, and the rest may still be in time.
+        if now >= round.sent + timeout {
             self.oddities.late += 1;
         }
         if round.count(Fate::Answered) >= usize::from(self.settings.quorum) {

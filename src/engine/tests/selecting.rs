@@ -46,6 +46,18 @@ fn an_unproven_route_beats_none_but_a_strangers_route_is_left_alone_until_there_
 }
 
 #[test]
+fn answers_beyond_the_quorum_are_not_late() {
+    let mut world = World::settled(settings(2));
+    world.run(60 * SECOND);
+    for uplink in world.engine.report(world.now).uplinks {
+        assert_eq!(uplink.families[0].1.oddities.late, 0);
+    }
+    world.paths[0] = Path::Answers(1200 * MS);
+    world.run(10 * SECOND);
+    assert!(world.engine.report(world.now).uplinks[0].families[0].1.oddities.late > 0);
+}
+
+#[test]
 fn a_worse_uplink_waits_for_the_best_until_it_is_proven_dead() {
     let mut world = World::new(settings(2));
     world.paths[0] = Path::Silent;
