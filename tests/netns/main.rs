@@ -5,14 +5,18 @@
 
 mod carrier;
 mod eyes;
+mod families;
 mod foreign;
 mod gateways;
 mod hands;
 mod interfaces;
 mod outages;
 mod powerless;
+mod probing;
+mod restarts;
 mod selecting;
 mod site;
+mod storms;
 mod strangers;
 mod traffic;
 mod verdict;
@@ -49,6 +53,10 @@ fn main() -> std::process::ExitCode {
         foreign::CASES,
         interfaces::CASES,
         gateways::CASES,
+        probing::CASES,
+        families::CASES,
+        restarts::CASES,
+        storms::CASES,
     ]
     .concat();
     let trials = cases.into_iter().map(|(name, test)| Trial::test(name, move || verdict::of(test))).collect();

@@ -19,7 +19,12 @@ pub(super) struct Traffic {
 impl Traffic {
     /// Starts it, and waits until it flows.
     pub(super) fn start(site: &Site) -> Result<Self, Failed> {
-        let traffic = Self { client: Client::start(&site.world, ClientPlan::default())? };
+        Self::planned(site, ClientPlan::default())
+    }
+
+    /// The same with other datagrams.
+    pub(super) fn planned(site: &Site, plan: ClientPlan) -> Result<Self, Failed> {
+        let traffic = Self { client: Client::start(&site.world, plan)? };
         traffic.flows()?;
         Ok(traffic)
     }

@@ -1,0 +1,87 @@
+//! IPv4 and IPv6 fail separately.
+
+use super::Case;
+use super::site::{LONG_WINDOW, Site, becomes, same};
+use super::traffic::Traffic;
+use libtest_mimic::Failed;
+use std::time::Duration;
+use uplinkd::engine::Family;
+use uplinkd::lab::{ClientPlan, Path, Place, World};
+
+pub(super) const CASES: &[Case] = &[
+    ("ipv4_dies_while_ipv6_lives", || one_dies(Family::V4)),
+    ("ipv6_dies_while_ipv4_lives", || one_dies(Family::V6)),
+    ("a_crash_and_an_end_leave_both_families_as_they_should", ends),
+];
+
+const BOTH: &[&str] = &[
+    "--ping-target=203.0.113.1",
+    "--ping-target=203.0.113.2",
+    "--ping-target=2001:db8:113::1",
+    "--ping-target=2001:db8:113::2",
+    LONG_WINDOW,
+];
+
+fn settled(flags: &[&str]) -> Result<Site, Failed> {
+    let site = Site::quick(&[BOTH, flags].concat())?.rested()?;
+    site.wait_for_family("ipv6", "primary", "wan0")?;
+    site.wait("IPv6 healthy", |status| status["uplinks"][1]["families"]["ipv6"]["health"] == "healthy")?;
+    Ok(site)
+}
+
+/// The path of one family, as a thing to change.
+fn path_of(family: Family, line: &mut uplinkd::lab::Line) -> &mut Path {
+    match family {
+        Family::V4 => &mut line.v4,
+        Family::V6 => &mut line.v6,
+    }
+}
+
+fn defaults(family: Family, fallen: bool) -> Vec<String> {
+    let [first, second] = match family {
+        Family::V4 => ["192.0.2.1", "198.51.100.1"],
+        Family::V6 => ["2001:db8:1::1", "2001:db8:2::1"],
+    };
+    let promoted = fallen.then(|| format!("default via {second} dev wan1 proto 117 metric 5"));
+    let own = [
+        format!("default via {first} dev wan0 proto 117 metric 10"),
+        format!("default via {second} dev wan1 proto 117 metric 20"),
+    ];
+    promoted.into_iter().chain(own).collect()
+}
+
+fn one_dies(dies: Family) -> Result<(), Failed> {
+    let lives = if dies == Family::V4 { Family::V6 } else { Family::V4 };
+    let site = settled(&[])?;
+    // From the router itself: containers may not let it forward IPv6.
+    let client = |target| {
+        Traffic::planned(&site, ClientPlan { place: Place::Router, target, ..ClientPlan::default() })
+    };
+    let (v4, v6) = (client(World::target(9))?, client(World::target_v6(9))?);
+    let (dead, alive) = if dies == Family::V4 { (v4, v6) } else { (v6, v4) };
+    let begin = dead.mark();
+    site.world.change(0, |line| path_of(dies, line).to_internet.blackhole = true)?;
+    site.wait_for_family(dies.name(), "fallback", "wan1")?;
+    dead.gap_at_most(begin, Duration::from_millis(1500), "the family that died")?;
+    site.wait_for_family(lives.name(), "primary", "wan0")?;
+    same(&site.defaults(dies)?, &defaults(dies, true), "main table of the family that died")?;
+    same(&site.defaults(lives)?, &defaults(lives, false), "main table of the other")?;
+    alive.lost_nothing(begin, "the family that lives")
+}
+
+fn ends() -> Result<(), Failed> {
+    let mut site = settled(&["--on-exit=remove"])?;
+    site.world.change(0, |line| line.v6.from_internet.blackhole = true)?;
+    site.wait_for_family("ipv6", "fallback", "wan1")?;
+    let before = [site.ours(Family::V4)?, site.ours(Family::V6)?];
+    let mut ears = site.listen()?;
+    site.kill();
+    site.start()?;
+    site.wait_for_family("ipv6", "fallback", "wan1")?;
+    site.wait_for("primary", "wan0")?;
+    same(&ears.heard()?, &vec![], "changes of routes and rules")?;
+    same(&[site.ours(Family::V4)?, site.ours(Family::V6)?], &before, "what is ours")?;
+    let (code, took) = site.terminate()?;
+    same(&(code, took < Duration::from_secs(1)), &(Some(0), true), "the end")?;
+    becomes("what is left of ours", &vec![], || Ok([site.ours(Family::V4)?, site.ours(Family::V6)?].concat()))
+}

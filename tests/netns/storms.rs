@@ -1,0 +1,70 @@
+//! More notifications than the daemon can take.
+
+use super::Case;
+use super::hands::{STATIC, add};
+use super::site::{LONG_WINDOW, Site, becomes, same};
+use super::traffic::Traffic;
+use libtest_mimic::Failed;
+use nix::sys::signal::Signal;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+use uplinkd::engine::Family;
+use uplinkd::engine::route::{Op, Prefix, Route};
+
+pub(super) const CASES: &[Case] = &[
+    ("notifications_that_were_lost_are_made_up_for_by_a_fresh_look", lost),
+    ("a_storm_of_routes_moves_nothing_and_starves_nothing", storm),
+];
+
+const TINY: &str = "--monitor-buffer=4096";
+
+/// So many host routes of somebody else.
+fn routes(site: &Site, count: u32) -> Result<Vec<Route>, Failed> {
+    let first = u32::from(Ipv4Addr::new(10, 0, 0, 0));
+    let to = |number| Prefix::host(IpAddr::V4(Ipv4Addr::from(first + number)));
+    (0..count).map(|number| site.route(to(number), 1, 0, STATIC)).collect()
+}
+
+fn overruns(site: &Site) -> usize {
+    site.log().matches("notifications were lost").count()
+}
+
+fn lost() -> Result<(), Failed> {
+    let site = Site::fallen(&[LONG_WINDOW, TINY])?;
+    let before = site.ours(Family::V4)?;
+    // While the daemon does not listen, others say much, and then somebody takes out what is ours.
+    site.signal(Signal::SIGSTOP)?;
+    let mut ops: Vec<Op> = routes(&site, 2000)?.iter().map(add).collect();
+    let ours = site.our_routes()?.into_iter().filter(|route| matches!(route.metric, 1 | 5 | 20));
+    ops.extend(ours.map(Op::DeleteRoute));
+    ops.extend(site.our_rules()?.into_iter().take(2).map(Op::DeleteRule));
+    site.stranger(&ops)?;
+    let overruns_before = overruns(&site);
+    site.signal(Signal::SIGCONT)?;
+    becomes("what is ours", &before, || site.ours(Family::V4))?;
+    same(&(overruns(&site) > overruns_before), &true, "notifications were lost at all")?;
+    site.wait_for("fallback", "wan1").map(drop)
+}
+
+fn storm() -> Result<(), Failed> {
+    let site = Site::settled(&[TINY])?;
+    let before = site.ours(Family::V4)?;
+    let routes = routes(&site, 2000)?;
+    let mut ops: Vec<Op> = routes.iter().map(add).collect();
+    ops.extend(routes.into_iter().map(Op::DeleteRoute));
+    let traffic = Traffic::start(&site)?;
+    let begin = traffic.mark();
+    for _ in 0..10 {
+        site.stranger(&ops)?;
+        site.status()?;
+    }
+    site.stays("wan0", Duration::from_millis(500))?;
+    same(&(overruns(&site) > 0), &true, "notifications were lost at all")?;
+    site.wait_for("primary", "wan0")?;
+    same(&site.ours(Family::V4)?, &before, "what is ours")?;
+    traffic.lost_nothing(begin, "the storm")?;
+    // It still hears what matters.
+    let ours = site.our_routes()?.into_iter().find(|route| route.metric == 20).ok_or("no route of ours")?;
+    site.stranger(&[Op::DeleteRoute(ours)])?;
+    becomes("what is ours", &before, || site.ours(Family::V4))
+}
