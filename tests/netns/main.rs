@@ -4,6 +4,7 @@
 //! like any other test binary. Each trial has a world to itself, so they run side by side.
 
 mod carrier;
+mod commands;
 mod eyes;
 mod families;
 mod foreign;
@@ -57,6 +58,7 @@ fn main() -> std::process::ExitCode {
         families::CASES,
         restarts::CASES,
         storms::CASES,
+        commands::CASES,
     ]
     .concat();
     let trials = cases.into_iter().map(|(name, test)| Trial::test(name, move || verdict::of(test))).collect();

@@ -50,13 +50,20 @@ impl Site {
 
     /// The same in this world, with the gateways that its uplinks have.
     pub(super) fn with(world: World, flags: &[&str]) -> Result<Self, Failed> {
+        let mut site = Self::idle(world, flags)?;
+        site.start()?;
+        Ok(site)
+    }
+
+    /// The same without a daemon yet.
+    pub(super) fn idle(world: World, flags: &[&str]) -> Result<Self, Failed> {
         let mut arguments = quick(flags);
         for (index, role) in ["primary", "secondary"].into_iter().enumerate() {
             for plan in [world.uplink(index)?.v4, world.uplink(index)?.v6].into_iter().flatten() {
                 arguments.extend(plan.gateway.map(|gateway| format!("--{role}-gateway={gateway}")));
             }
         }
-        Self::bare(world, arguments)
+        Self::without_daemon(world, arguments)
     }
 
     /// The same, with gateways that the daemon has to learn.
@@ -67,11 +74,15 @@ impl Site {
     }
 
     /// A daemon for `wan0` and `wan1` of this world with these arguments and no others.
-    pub(super) fn bare(world: World, mut arguments: Vec<String>) -> Result<Self, Failed> {
-        arguments.extend(["--primary-interface=wan0".to_owned(), "--secondary-interface=wan1".to_owned()]);
-        let mut site = Self { world, daemon: None, directory: TempDir::new()?, arguments };
+    pub(super) fn bare(world: World, arguments: Vec<String>) -> Result<Self, Failed> {
+        let mut site = Self::without_daemon(world, arguments)?;
         site.start()?;
         Ok(site)
+    }
+
+    fn without_daemon(world: World, mut arguments: Vec<String>) -> Result<Self, Failed> {
+        arguments.extend(["--primary-interface=wan0".to_owned(), "--secondary-interface=wan1".to_owned()]);
+        Ok(Self { world, daemon: None, directory: TempDir::new()?, arguments })
     }
 
     /// A daemon in a usual world with this configuration file.
