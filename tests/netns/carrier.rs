@@ -1,7 +1,8 @@
 //! Pulled cables.
 
 use super::Case;
-use super::site::{LONG_WINDOW, Site, becomes, remains, same, within};
+use super::expect::{becomes, remains, same, within};
+use super::site::{LONG_WINDOW, Site};
 use super::traffic::Traffic;
 use libtest_mimic::Failed;
 use nix::sys::signal::Signal;

@@ -1,14 +1,14 @@
 //! What the commands say, what they leave alone, and how they end.
 
 use super::Case;
+use super::expect::{remains, same, within};
 use super::hands::{DHCP, STATIC, add, network, rule};
-use super::site::{LONG_WINDOW, Site, remains, same, within};
+use super::site::{LONG_WINDOW, Site};
 use super::traffic::Traffic;
 use super::{powerless, site};
 use libtest_mimic::Failed;
 use std::process::Output;
 use std::time::Duration;
-use uplinkd::engine::Family;
 use uplinkd::engine::route::Op;
 use uplinkd::lab::World;
 use uplinkd::lab::clock::now;

@@ -120,20 +120,32 @@ impl Ears {
                 Drained::Overrun => return Err("the test did not listen fast enough".into()),
             }
         }
-        let mut heard = vec![];
-        for input in messages.iter().flat_map(decode::news) {
-            heard.extend(match input {
-                Input::Route(route) | Input::RouteReplaced(route) if route.protocol != 2 => {
-                    Some(format!("route {}", route.words(&self.names)))
-                }
-                Input::RouteGone(route) if route.protocol != 2 => {
-                    Some(format!("gone route {}", route.words(&self.names)))
-                }
-                Input::Rule(rule) => Some(format!("rule {}", rule.words())),
-                Input::RuleGone(rule) => Some(format!("gone rule {}", rule.words())),
-                _ => None,
-            });
-        }
-        Ok(heard)
+        Ok(messages.iter().flat_map(decode::news).filter_map(|news| self.words(&news)).collect())
+    }
+
+    fn words(&self, news: &Input) -> Option<String> {
+        let (verb, route) = match news {
+            Input::Rule(rule) => return Some(format!("rule {}", rule.words())),
+            Input::RuleGone(rule) => return Some(format!("gone rule {}", rule.words())),
+            Input::Route(route) => ("", route),
+            Input::RouteReplaced(route) => ("instead ", route),
+            Input::RouteGone(route) => ("gone ", route),
+            Input::Tick
+            | Input::Link(_)
+            | Input::LinkGone(_)
+            | Input::Address(_)
+            | Input::AddressGone(_)
+            | Input::Dumped(_)
+            | Input::DumpFailed(_)
+            | Input::Applied { .. }
+            | Input::Overrun
+            | Input::Probe { .. }
+            | Input::Operator(_)
+            | Input::Drain(_)
+            | Input::Undrain(_)
+            | Input::Stop => return None,
+        };
+        // The kernel's own come with addresses.
+        (route.protocol != 2).then(|| format!("{verb}route {}", route.words(&self.names)))
     }
 }

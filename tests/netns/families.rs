@@ -1,7 +1,8 @@
 //! IPv4 and IPv6 fail separately.
 
 use super::Case;
-use super::site::{LONG_WINDOW, Site, becomes, same};
+use super::expect::{becomes, same};
+use super::site::{LONG_WINDOW, Site};
 use super::traffic::Traffic;
 use libtest_mimic::Failed;
 use std::time::Duration;

@@ -1,8 +1,9 @@
 //! A DHCP client and the like, whose default routes outrank ours.
 
 use super::Case;
+use super::expect::{becomes, remains, same};
 use super::hands::{DHCP, add};
-use super::site::{LONG_WINDOW, Site, becomes, remains, same};
+use super::site::{LONG_WINDOW, Site};
 use super::traffic::Traffic;
 use libtest_mimic::Failed;
 use serde_json::Value;

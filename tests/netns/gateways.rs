@@ -1,8 +1,9 @@
 //! Gateways that are learnt, and lines that need none.
 
 use super::Case;
+use super::expect::{becomes, remains, same};
 use super::hands::{DHCP, add};
-use super::site::{LONG_WINDOW, Site, becomes, path, remains, same};
+use super::site::{LONG_WINDOW, Site, path};
 use super::traffic::Traffic;
 use libtest_mimic::Failed;
 use std::net::{IpAddr, Ipv4Addr};

@@ -1,7 +1,8 @@
 //! Interfaces that come and go, and their addresses.
 
 use super::Case;
-use super::site::{LONG_WINDOW, Site, becomes, path, same};
+use super::expect::{becomes, same};
+use super::site::{LONG_WINDOW, Site, path};
 use super::traffic::Traffic;
 use libtest_mimic::Failed;
 use std::net::{IpAddr, Ipv4Addr};

@@ -3,8 +3,11 @@
 //! This binary has a main of its own: it moves into a user and network namespace before any thread starts, then reports
 //! like any other test binary. Each trial has a world to itself, so they run side by side.
 
+#![allow(clippy::print_stderr, reason = "a test says what it could not test")]
+
 mod carrier;
 mod commands;
+mod expect;
 mod eyes;
 mod families;
 mod foreign;

@@ -1,8 +1,9 @@
 //! What counts as an answer, and which way questions leave.
 
 use super::Case;
+use super::expect::{remains, same, within};
 use super::hands::{STATIC, add, network};
-use super::site::{LONG_WINDOW, Site, path, remains, same, within};
+use super::site::{LONG_WINDOW, Site, path};
 use super::traffic::Traffic;
 use libtest_mimic::Failed;
 use std::net::{IpAddr, Ipv4Addr};

@@ -1,7 +1,8 @@
 //! Crashes, restarts and ends: what the kernel has is the memory.
 
 use super::Case;
-use super::site::{LONG_WINDOW, Site, becomes, same, within};
+use super::expect::{becomes, same, within};
+use super::site::{LONG_WINDOW, Site};
 use super::traffic::Traffic;
 use libtest_mimic::Failed;
 use std::time::Duration;

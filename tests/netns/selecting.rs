@@ -1,7 +1,8 @@
 //! When traffic moves and when it does not, as a client measures it.
 
 use super::Case;
-use super::site::{LONG_WINDOW, Site, path, remains, same};
+use super::expect::{remains, same};
+use super::site::{LONG_WINDOW, Site, path};
 use super::traffic::Traffic;
 use libtest_mimic::Failed;
 use serde_json::Value;

@@ -7,7 +7,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
 use uplinkd::control::client;
 use uplinkd::lab::clock::now;
@@ -33,7 +33,7 @@ pub(super) const LONG_WINDOW: &str = "--stable-window=10m";
 /// How long anything may take before a test gives up.
 pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 /// Between two looks.
-const PAUSE: Duration = Duration::from_millis(5);
+pub(super) const PAUSE: Duration = Duration::from_millis(5);
 
 pub(super) struct Site {
     pub(super) world: World,
@@ -257,52 +257,4 @@ fn quick(flags: &[&str]) -> Vec<String> {
     let given = |flag: &&&str| flags.iter().any(|own| name(own) == name(flag));
     let usual = QUICK.iter().filter(|flag| !given(flag));
     usual.chain(flags).map(ToString::to_string).collect()
-}
-
-/// Waits until something is as it should be.
-pub(super) fn becomes<T: PartialEq + std::fmt::Debug>(
-    what: &str,
-    should: &T,
-    mut look: impl FnMut() -> Result<T, Failed>,
-) -> Result<(), Failed> {
-    let begin = now();
-    loop {
-        let is = look()?;
-        if is == *should || begin.elapsed() > PATIENCE {
-            return same(&is, should, what);
-        }
-        std::thread::sleep(PAUSE);
-    }
-}
-
-/// Watches for a while that something does not change.
-pub(super) fn remains<T: PartialEq + std::fmt::Debug>(
-    what: &str,
-    duration: Duration,
-    mut look: impl FnMut() -> Result<T, Failed>,
-) -> Result<T, Failed> {
-    let (begin, before): (Instant, T) = (now(), look()?);
-    while begin.elapsed() < duration {
-        same(&look()?, &before, what)?;
-        std::thread::sleep(PAUSE * 2);
-    }
-    Ok(before)
-}
-
-/// An error with both sides, unless they are equal.
-pub(super) fn same<T: PartialEq + std::fmt::Debug>(is: &T, should: &T, what: &str) -> Result<(), Failed> {
-    if is == should {
-        Ok(())
-    } else {
-        Err(format!("{what}\n      is: {is:#?}\n  should: {should:#?}").into())
-    }
-}
-
-/// An error with the value, unless it is within bounds.
-pub(super) fn within<T: PartialOrd + std::fmt::Debug>(
-    is: &T,
-    bounds: std::ops::RangeInclusive<T>,
-    what: &str,
-) -> Result<(), Failed> {
-    if bounds.contains(is) { Ok(()) } else { Err(format!("{what}: {is:?} is not within {bounds:?}").into()) }
 }

@@ -1,8 +1,9 @@
 //! More notifications than the daemon can take.
 
 use super::Case;
+use super::expect::{becomes, same};
 use super::hands::{STATIC, add};
-use super::site::{LONG_WINDOW, Site, becomes, same};
+use super::site::{LONG_WINDOW, Site};
 use super::traffic::Traffic;
 use libtest_mimic::Failed;
 use nix::sys::signal::Signal;

@@ -1,8 +1,9 @@
 //! Strangers who change what is ours, and what is theirs.
 
 use super::Case;
+use super::expect::{becomes, remains, same, within};
 use super::hands::{DHCP, STATIC, add, network, rule};
-use super::site::{LONG_WINDOW, Site, becomes, remains, same, within};
+use super::site::{LONG_WINDOW, Site};
 use super::traffic::Traffic;
 use libtest_mimic::Failed;
 use std::time::Duration;

@@ -1,7 +1,8 @@
 //! The way home: not before its time, later after each flap, at once when it is the only way.
 
 use super::Case;
-use super::site::{LONG_WINDOW, Site, path, within};
+use super::expect::within;
+use super::site::{LONG_WINDOW, Site, path};
 use super::traffic::Traffic;
 use libtest_mimic::Failed;
 use serde_json::Value;
@@ -46,8 +47,8 @@ fn restarted() -> Result<(), Failed> {
     let status = site.wait_for("primary", "wan0")?;
     let took = site.arrives_by(0, mended)?;
     // The failed round was judged a moment before the test saw it.
-    let window = Duration::from_secs(3);
-    within(&took, window - Duration::from_millis(200)..=window + SLACK, "from the last failed round")?;
+    let window = Duration::from_millis(2800)..=Duration::from_secs(3) + SLACK;
+    within(&took, window, "from the last failed round")?;
     let steps = status["transitions"].as_array().into_iter().flatten();
     match steps.into_iter().find(|step| step["to"] == "down") {
         None => Ok(()),
