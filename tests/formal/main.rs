@@ -1,12 +1,14 @@
 //! The formal harness: claims about every reachable state of the production core, for 1, 2 and 3 uplinks.
 //!
-//! * `invariants`: what holds always, in order of preference, with equal tiers and with `leave_degraded = false`.
-//! * `reach`: nothing is dead or vacuous, and from everywhere there is a way home.
+//! * `claims`: what holds always, in order of preference, with equal tiers and with `leave_degraded` off.
+//! * `naive`: the rules of health and selection, written a second time from the document, agree on every step.
 //! * `twins`: for each claim a small deliberate fault that it catches, with the shortest story as a snapshot.
-//! * `naive`: the rules of the selection, written a second time from the document, agree on every step.
-//! * `tables`: the transition tables and the pinned counts.
+//! * `reach`: nothing is dead or vacuous.
+//! * `tables`: the transition tables and the sizes of the walks.
 
 mod claims;
 mod naive;
+mod reach;
 mod support;
+mod tables;
 mod twins;

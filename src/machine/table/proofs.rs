@@ -103,7 +103,7 @@ pub const GROUPS: &[Group] = &[
                 text: "The names tell the truth: Primary is on the best tier; Fallback is not; proving means that a window runs.",
             },
             Claim {
-                test: "boot_ends_as_soon_as_an_uplink_of_the_best_tier_is_usable",
+                test: "boot_ends_as_soon_as_an_uplink_of_the_best_tier_is_healthy",
                 text: "Boot does not wait for what cannot be better (unless it has adopted an uplink that is still proving itself).",
             },
             Claim {

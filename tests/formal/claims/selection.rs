@@ -148,10 +148,10 @@ claims! {
         })
     }
 
-    fn boot_ends_as_soon_as_an_uplink_of_the_best_tier_is_usable(world) {
+    fn boot_ends_as_soon_as_an_uplink_of_the_best_tier_is_healthy(world) {
         world.always(|view| {
             let best = |id: Id| world.rules.tier(id) == world.rules.best_tier();
-            let proven = (0..).zip(&view.health).any(|(id, health)| best(id) && health.is_usable());
+            let proven = (0..).zip(&view.health).any(|(id, health)| best(id) && *health == Health::Healthy);
             !proven || !is_boot(view.selection) || view.active.is_some()
         })
     }

@@ -157,7 +157,7 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     },
     Fault {
-        claim: "boot_ends_as_soon_as_an_uplink_of_the_best_tier_is_usable",
+        claim: "boot_ends_as_soon_as_an_uplink_of_the_best_tier_is_healthy",
         what: "Boot waits for one more event after the best uplink has proven itself.",
         rules: alone,
         handle: |twin, event| {
