@@ -122,7 +122,7 @@ fn thirty_percent() -> Result<(), Failed> {
         of("selection").into_iter().filter(|step| step.contains("wan0") && !step.contains("boot")).collect();
     same(
         &moves,
-        &["primary on wan0 → fallback on wan1", "fallback on wan1 → primary on wan0"]
+        &["primary on wan0 → fallback (waiting) on wan1", "fallback (proving) on wan1 → primary on wan0"]
             .map(str::to_owned)
             .to_vec(),
         "moves",
