@@ -90,6 +90,8 @@ pub struct Engine {
     linkdown_refused: BTreeSet<u32>,
     carrier_asked: Time,
     smells_until: Time,
+    /// When the first of the answers came that are not judged yet.
+    unjudged: Option<Time>,
     ending: Ending,
     /// Something was taken that facts, desired or observed state depend on.
     dirty: bool,
@@ -123,6 +125,7 @@ impl Engine {
             linkdown_refused: BTreeSet::new(),
             carrier_asked: Time::ZERO,
             smells_until: Time::ZERO,
+            unjudged: None,
             ending: Ending::No,
             dirty: true,
             because: String::new(),
@@ -148,7 +151,14 @@ impl Engine {
     }
 
     /// Takes one piece of news and does everything that is due.
+    ///
+    /// Answers to probes come in crowds, and judging looks at everything: they are taken one by one, and judged together
+    /// with the next input of another kind, for which [`Engine::poll_timeout`] asks at once.
     pub fn handle(&mut self, input: Input, now: Time) {
+        self.unjudged = match input {
+            Input::Probe { .. } => self.unjudged.or(Some(now)),
+            _ => None,
+        };
         if self.ending != Ending::No {
             if let Input::Applied { generation: FAREWELL, .. } = input {
                 self.farewell_applied();
@@ -166,7 +176,9 @@ impl Engine {
                 | Input::RouteGone(_)
         );
         self.take(input, now);
-        self.settle(now);
+        if self.unjudged.is_none() {
+            self.settle(now);
+        }
     }
 
     /// The next thing to be done.
@@ -192,7 +204,8 @@ impl Engine {
                 Some(monitor.deadline().map_or(round, |at| round.min((at, Reason::Judge))))
             })
         });
-        timers.chain(bursts).chain(carrier).chain(drift).chain(probes).min()
+        let unjudged = self.unjudged.map(|at| (at, Reason::Judge));
+        timers.chain(bursts).chain(carrier).chain(drift).chain(probes).chain(unjudged).min()
     }
 
     /// The whole state, ready to be shown.
