@@ -191,21 +191,23 @@ impl FamilyState {
     fn quorum(&self, id: Id, settings: &Settings) -> u16 {
         let path = self.path(id);
         let fall = u32::from(settings.probe.fall);
-        let watching: Vec<&Monitor> = self.paths.iter().filter_map(|path| path.monitor.as_ref()).collect();
-        let asked = |address: IpAddr| {
-            watching
-                .iter()
-                .flat_map(|monitor| monitor.targets())
-                .filter(move |target| target.address == address)
-        };
-        let answering = watching
-            .iter()
-            .flat_map(|monitor| monitor.targets())
-            .any(|target| target.silent == 0 && target.srtt().is_some());
-        let blamed = |address: &&IpAddr| {
-            answering && asked(**address).count() > 1 && asked(**address).all(|target| target.silent >= fall)
-        };
-        let left = path.targets.len() - path.targets.iter().filter(blamed).count();
+        let asked = || self.paths.iter().filter_map(|path| path.monitor.as_ref()).flat_map(Monitor::targets);
+        let mut left = path.targets.len();
+        // Seldom is anybody silent for long; looking at everybody is for then.
+        if asked().any(|target| target.silent >= fall)
+            && asked().any(|target| target.silent == 0 && target.srtt().is_some())
+        {
+            // By address: how many uplinks ask it, and whether all of them in vain.
+            let mut fates: BTreeMap<IpAddr, (usize, bool)> = BTreeMap::new();
+            for target in asked() {
+                let (count, in_vain) = fates.entry(target.address).or_insert((0, true));
+                *count += 1;
+                *in_vain &= target.silent >= fall;
+            }
+            let blamed =
+                |address: &&IpAddr| fates.get(address).is_some_and(|(count, in_vain)| *count > 1 && *in_vain);
+            left -= path.targets.iter().filter(blamed).count();
+        }
         settings.probe.quorum.min(u16::try_from(left).unwrap_or(u16::MAX)).max(1)
     }
 
