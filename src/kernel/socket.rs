@@ -153,6 +153,27 @@ impl Requests {
     /// # Errors
     /// Sending failed or the answer was lost. A refusal is the inner result.
     pub fn get(&mut self, request: RouteNetlinkMessage) -> io::Result<Result<RouteNetlinkMessage, Refused>> {
+        self.answer(request, |object| object.parse())
+    }
+
+    /// The flags of one link (`IFF_UP` and so on), without reading the rest of what the kernel tells of it.
+    ///
+    /// # Errors
+    /// As [`Requests::get`].
+    pub fn link_flags(&mut self, request: RouteNetlinkMessage) -> io::Result<Result<u32, Refused>> {
+        self.answer(request, |object| {
+            object
+                .link_flags()
+                .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no link in the answer"))
+        })
+    }
+
+    /// One object, read as is wanted.
+    fn answer<T>(
+        &mut self,
+        request: RouteNetlinkMessage,
+        read: impl Fn(&raw::Raw<'_>) -> io::Result<T>,
+    ) -> io::Result<Result<T, Refused>> {
         let bytes = self.serialize(&mut envelope(request, 0))?;
         self.send(&bytes)?;
         loop {
@@ -161,7 +182,7 @@ impl Requests {
                 match message.control() {
                     Some(Control::Ended(Err(refused))) => return Ok(Err(refused)),
                     Some(Control::Ended(Ok(())) | Control::Nothing) => {}
-                    None => return message.parse().map(Ok),
+                    None => return read(&message).map(Ok),
                 }
             }
         }

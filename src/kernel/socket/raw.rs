@@ -13,6 +13,8 @@ use netlink_packet_route::RouteNetlinkMessage;
 
 use super::Refused;
 
+/// A link, in linux/rtnetlink.h.
+const RTM_NEWLINK: u16 = 16;
 /// Length, type, flags, sequence number, port.
 const HEADER_BYTES: usize = 16;
 /// The attribute of an acknowledgement that holds an explanation in words.
@@ -75,6 +77,12 @@ impl Raw<'_> {
         } else {
             Err(invalid(format!("netlink message of type {}", self.kind)))
         }
+    }
+
+    /// The flags in the header of a link.
+    pub(super) fn link_flags(&self) -> Option<u32> {
+        // Family, padding, type and index come before them.
+        u32_at(self.payload(), 8).filter(|_| self.kind == RTM_NEWLINK)
     }
 
     /// How much of the refused request an acknowledgement quotes.
