@@ -1,8 +1,8 @@
 //! The loop: inputs from sockets, timers, signals and clients go into the engine; its actions go out again.
 //!
 //! One thread. Netlink requests are answered inside the call that sends them, so they need no task of their own; every
-//! other socket sits in one epoll set ([`poller`]), whose readiness, the engine's timeout, signals and clients are the
-//! four things the loop waits for.
+//! other socket sits in one epoll set ([`poller`]) with the engine's timeout. Its readiness, signals and clients are the
+//! three things the loop waits for.
 
 pub mod clock;
 pub mod poller;
@@ -89,8 +89,8 @@ async fn serve(config: Config, tuning: &Tuning) -> anyhow::Result<()> {
     daemon.act();
     let mut farewell = None;
     while !daemon.done {
-        let wake = daemon.engine.poll_timeout().map(|(at, _)| at.since(now()));
-        let wake = farewell.map_or(wake, |end: crate::engine::Time| Some(end.since(now())));
+        let wake = daemon.engine.poll_timeout().map(|(at, _)| at);
+        daemon.poller.wake_at(farewell.or(wake))?;
         tokio::select! {
             biased;
             signal = signals.next() => if signal == Some(SIGHUP) {
@@ -100,13 +100,12 @@ async fn serve(config: Config, tuning: &Tuning) -> anyhow::Result<()> {
                 farewell.get_or_insert(now() + FAREWELL);
                 daemon.tell(Input::Stop);
             },
-            ready = daemon.poller.ready() => daemon.serve_sockets(ready?),
-            () = sleep(wake) => {
-                if farewell.is_some_and(|end| now() >= end) {
+            ready = daemon.poller.ready() => {
+                daemon.serve(ready?);
+                if !daemon.done && farewell.is_some_and(|end| now() >= end) {
                     error!("the last operations were not answered in time");
                     break;
                 }
-                daemon.tell(Input::Tick);
             }
             request = server.next() => {
                 let answer = daemon.answer(&request.request);
@@ -117,13 +116,6 @@ async fn serve(config: Config, tuning: &Tuning) -> anyhow::Result<()> {
     signals.handle().close();
     info!("ended");
     Ok(())
-}
-
-async fn sleep(wake: Option<Duration>) {
-    match wake {
-        Some(duration) => tokio::time::sleep(duration).await,
-        None => std::future::pending().await,
-    }
 }
 
 impl Daemon {
@@ -196,14 +188,15 @@ impl Daemon {
         }
     }
 
-    fn serve_sockets(&mut self, ready: Vec<Token>) {
+    fn serve(&mut self, ready: Vec<Token>) {
         for token in ready {
             match token {
+                Token::Alarm => {}
                 Token::Monitor => self.drain_monitor(),
                 Token::Prober(uplink, family) => self.probers.receive(uplink, family, &mut self.inputs),
             }
         }
-        // A tick even when nothing was for us: rounds that are due do not wait for the timer's next millisecond.
+        // What has come is judged and what is due is done, whoever woke us.
         self.inputs.push_back(Input::Tick);
         self.act();
     }
