@@ -13,6 +13,9 @@ pub(crate) struct World {
     pub(crate) graph: Graph,
 }
 
+/// A memory with which a state was reached, and by which edge from which memory.
+type Reached<M> = (M, Option<(usize, M)>);
+
 /// What a claim finds; the claim's name is added by the one who asks.
 pub(crate) type Verdict = Result<(), Violation>;
 
@@ -74,7 +77,7 @@ impl World {
         let first: Vec<usize> =
             (0..=graph.views.len()).map(|at| graph.edges.partition_point(|edge| edge.from < at)).collect();
         // For each state, the memories with which it can be reached, and how.
-        let mut reached: Vec<Vec<(M, Option<(usize, M)>)>> = vec![vec![]; graph.views.len()];
+        let mut reached: Vec<Vec<Reached<M>>> = vec![vec![]; graph.views.len()];
         reached[0].push((initial, None));
         let mut queue = VecDeque::from([(0, initial)]);
         while let Some((from, memory)) = queue.pop_front() {

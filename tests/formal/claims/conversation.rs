@@ -1,7 +1,8 @@
 //! The conversation with the kernel, and the end.
 
 use crate::claims::claims;
-use uplinkd::machine::{Command, Effect, Event, Sync, Timer, health, sync};
+use crate::support::World;
+use uplinkd::machine::{Command, Effect, Event, Id, Sync, Timer, health, sync};
 
 const SYNCED: Event = Event::Kernel(sync::Event::Synced);
 const UNREADABLE: Event = Event::Kernel(sync::Event::Unreadable);
@@ -14,6 +15,12 @@ const RETRY: Event = Event::Expired(Timer::Retry);
 
 fn is_unsynced(sync: Sync) -> bool {
     matches!(sync, Sync::Unsynced { .. })
+}
+
+/// The first uplink of the best tier.
+fn best(world: &World) -> Id {
+    let tiers = (0..).zip(&world.rules.tiers);
+    tiers.min_by_key(|(_, tier)| **tier).map_or(0, |(id, _)| id)
 }
 
 claims! {
@@ -37,7 +44,12 @@ claims! {
                 OVERRUN => true,
                 UNREADABLE => unknown || is_unsynced(before.sync),
                 REFUSED => unknown || before.sync.is_in_flight(),
-                _ => unknown,
+                Event::Kernel(_)
+                | Event::Uplink(..)
+                | Event::Operator(_)
+                | Event::Adopt(_)
+                | Event::Expired(_)
+                | Event::Stop => unknown,
             };
             (!unknown || !edge.step.effects.contains(&Effect::Plan)).then_some(unknown)
         })
@@ -85,7 +97,7 @@ claims! {
 
     /// With nothing but the uplink itself, the operator's `auto` and `undrain`, and timers.
     fn primary_is_within_reach_from_everywhere(world) {
-        let best = (0..).find(|id| world.rules.tier(*id) == world.rules.best_tier()).unwrap_or(0);
+        let best = best(world);
         let up = [health::Event::Ready, health::Event::Good, health::Event::Undrain];
         world.recoverable(
             |_| true,
@@ -101,7 +113,7 @@ claims! {
 
     /// The same without the operator, where he has neither taken the wheel nor drained the best uplink.
     fn an_automatic_selection_finds_home_without_the_operator(world) {
-        let best = (0..).find(|id| world.rules.tier(*id) == world.rules.best_tier()).unwrap_or(0);
+        let best = best(world);
         let up = [health::Event::Ready, health::Event::Good];
         world.recoverable(
             |view| view.selection.is_automatic() && !view.health[usize::from(best)].is_drained(),

@@ -250,6 +250,7 @@ pub(super) const FAULTS: &[Fault] = &[
     },
 ];
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as `Vec::retain` calls it")]
 fn is_announcement(effect: &Effect) -> bool {
     matches!(effect, Effect::Announce { .. })
 }
