@@ -139,8 +139,14 @@ impl Site {
         let log =
             std::fs::OpenOptions::new().create(true).append(true).open(self.directory.path().join("log"))?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_uplinkd"));
+        // What the developer or the machine has set is nothing to these daemons.
         command.arg("run").args(&self.arguments).arg("--control-socket").arg(self.socket());
-        command.env("RUST_LOG", "debug").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        command
+            .env("RUST_LOG", "debug")
+            .env_remove("UPLINKD_CONFIG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
         self.daemon = Some(self.world.router().spawn(command)?);
         Ok(())
     }
@@ -148,7 +154,7 @@ impl Site {
     /// Another of our commands in the router.
     pub(super) fn command(&self, arguments: &[&str]) -> Result<Output, Failed> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_uplinkd"));
-        command.args(arguments).env_remove("RUST_LOG").stdin(Stdio::null());
+        command.args(arguments).env_remove("RUST_LOG").env_remove("UPLINKD_CONFIG").stdin(Stdio::null());
         self.output(command)
     }
 

@@ -7,6 +7,7 @@ use super::site::{LONG_WINDOW, Site};
 use super::traffic::Traffic;
 use libtest_mimic::Failed;
 use nix::sys::signal::Signal;
+use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use uplinkd::engine::Family;
@@ -15,6 +16,7 @@ use uplinkd::engine::route::{Op, Prefix, Route};
 pub(super) const CASES: &[Case] = &[
     ("notifications_that_were_lost_are_made_up_for_by_a_fresh_look", lost),
     ("a_storm_of_routes_moves_nothing_and_starves_nothing", storm),
+    ("a_pause_of_the_daemon_is_no_outage_of_the_lines", pause),
 ];
 
 const TINY: &str = "--monitor-buffer=4096";
@@ -68,4 +70,24 @@ fn storm() -> Result<(), Failed> {
     let ours = site.our_routes()?.into_iter().find(|route| route.metric == 20).ok_or("no route of ours")?;
     site.stranger(&[Op::DeleteRoute(ours)])?;
     becomes("what is ours", &before, || site.ours(Family::V4))
+}
+
+/// Several rounds are under way when it stops, and their answers are there when it goes on, long after their time.
+fn pause() -> Result<(), Failed> {
+    let flags = ["--interval=20ms", "--confirm-interval=20ms", "--timeout=200ms", LONG_WINDOW];
+    let site = Site::settled(&flags)?;
+    site.world.change_all(|line| line.round_trip(Duration::from_millis(120)));
+    site.stays("wan0", Duration::from_millis(500))?;
+    for _ in 0..3 {
+        site.signal(Signal::SIGSTOP)?;
+        std::thread::sleep(Duration::from_millis(500));
+        site.signal(Signal::SIGCONT)?;
+        site.stays("wan0", Duration::from_millis(500))?;
+    }
+    let status = site.wait_for("primary", "wan0")?;
+    let down = |step: &&Value| step["to"] == "down";
+    match status["transitions"].as_array().into_iter().flatten().find(down) {
+        None => Ok(()),
+        Some(step) => Err(format!("a pause made a verdict: {step}").into()),
+    }
 }
