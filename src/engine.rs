@@ -92,6 +92,8 @@ pub struct Engine {
     smells_until: Time,
     /// When the first of the answers came that are not judged yet.
     unjudged: Option<Time>,
+    /// Everything that had arrived by then has been taken: what is missing from before is missing.
+    heard_until: Time,
     ending: Ending,
     /// Something was taken that facts, desired or observed state depend on.
     dirty: bool,
@@ -126,6 +128,7 @@ impl Engine {
             carrier_asked: Time::ZERO,
             smells_until: Time::ZERO,
             unjudged: None,
+            heard_until: Time::ZERO,
             ending: Ending::No,
             dirty: true,
             because: String::new(),
@@ -166,6 +169,9 @@ impl Engine {
             return;
         }
         self.fire_timers(now);
+        if input == Input::Tick {
+            self.heard_until = now;
+        }
         self.because.clear();
         self.dirty |= !matches!(
             input,
@@ -513,7 +519,7 @@ impl Engine {
     fn judge(&mut self, now: Time) {
         for index in 0..self.families.len() {
             let family = self.families[index].family;
-            for (id, event) in self.families[index].judge(&self.settings, now) {
+            for (id, event) in self.families[index].judge(&self.settings, self.heard_until) {
                 if event == health::Event::Missed {
                     self.smells_until = now + SMELL;
                 }

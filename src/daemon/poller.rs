@@ -4,6 +4,7 @@
 //! The alarm is a timer of the kernel on the engine's own clock. The runtime's timers count milliseconds on a clock that
 //! stops in a suspend, wake up once more on the way to a distant deadline, and each new one wakes the loop that sets it.
 
+use crate::engine::settings::MAX_UPLINKS;
 use crate::engine::{Family, Time};
 use crate::machine::Id;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -59,8 +60,9 @@ impl AsFd for Set {
     }
 }
 
-/// Events taken at once; the rest is still there at the next call.
-const EVENTS: usize = 64;
+/// Events taken at once: one for each socket that there can be, and the alarm. What has arrived counts before the time
+/// does, so all of them are heard before a round is judged.
+const EVENTS: usize = 2 * MAX_UPLINKS + 2;
 
 impl Poller {
     /// An empty set.

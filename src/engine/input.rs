@@ -9,7 +9,8 @@ use core::time::Duration;
 /// One piece of news; what is in it is a fact, never a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
-    /// Nothing but the time: due timers fire.
+    /// Nothing but the time: due timers fire, and what has not been answered in time has failed. It comes after all that
+    /// has arrived: whoever was kept from running finds answers and their deadlines at once, and the answers come first.
     Tick,
     /// An interface exists, in this state.
     Link(Link),

@@ -3,7 +3,7 @@
 use super::world::{MS, Path, SECOND, World, settings};
 use crate::engine::input::Input;
 use crate::engine::route::Route;
-use crate::engine::settings::{ForeignDefaults, OnExit};
+use crate::engine::settings::{ForeignDefaults, OnExit, Profile, Timeout};
 use crate::machine::{Command, Health, Selection};
 use insta::assert_snapshot;
 
@@ -43,6 +43,26 @@ fn an_unproven_route_beats_none_but_a_strangers_route_is_left_alone_until_there_
         "after the deadline the first to prove itself"
     );
     assert_eq!(world.main_table()[0], "default via 192.0.3.1 dev eth1 proto 117 metric 5");
+}
+
+#[test]
+fn a_pause_of_the_daemon_is_no_outage() {
+    let mut wants = settings(2);
+    wants.probe = Profile::Fast.probe();
+    wants.probe.timeout = Timeout::Fixed(200 * MS);
+    let mut world = World::settled(wants);
+    world.paths = vec![Path::Answers(120 * MS); 2];
+    world.run(SECOND);
+    world.timeline.clear();
+    // Six rounds are under way; all are answered, and all are over their time when we go on.
+    world.pause(500 * MS);
+    world.run(SECOND);
+    assert_eq!(world.timeline, Vec::<String>::new());
+    // What is missing then is missing.
+    world.paths[0] = Path::Silent;
+    world.run(100 * MS);
+    world.pause(500 * MS);
+    assert_eq!(world.selection(), Selection::Waiting { active: 1 }, "{:#?}", world.timeline);
 }
 
 #[test]

@@ -145,6 +145,16 @@ impl World {
         self.now = until;
     }
 
+    /// Lets time pass while nothing is handled: what arrives is there afterwards, before the time.
+    pub(super) fn pause(&mut self, duration: Duration) {
+        self.now = self.now + duration;
+        while let Some(entry) = self.pending.first_entry().filter(|entry| entry.key().0 <= self.now) {
+            let input = entry.remove();
+            self.tell(input);
+        }
+        self.tell(Input::Tick);
+    }
+
     /// Carrier of one uplink's interface.
     pub(super) fn carrier(&mut self, id: Id, carrier: bool) {
         let link = &mut self.links[usize::from(id)];
