@@ -43,7 +43,8 @@ use std::collections::{BTreeSet, VecDeque};
 
 /// How often the kernel is asked for carriers while something smells: linkwatch may sit on the loss for a second.
 const CARRIER_POLL: Duration = Duration::from_millis(50);
-/// How long something smells after a link event, a first missed answer or a probe that could not be sent.
+/// How long something smells after the start, a link event, a first missed answer or a probe that could not be sent. Any
+/// interface's event counts: linkwatch has one pace for all of them, and another's event is what delays ours.
 const SMELL: Duration = Duration::from_secs(5);
 /// Probes that leave in one burst, and the pause between bursts of the same round: a burst of a thousand would delay
 /// its own answers and overflow buffers on the way.
@@ -126,7 +127,7 @@ impl Engine {
             next_generation: 1,
             linkdown_refused: BTreeSet::new(),
             carrier_asked: Time::ZERO,
-            smells_until: Time::ZERO,
+            smells_until: now + SMELL,
             unjudged: None,
             heard_until: Time::ZERO,
             ending: Ending::No,
@@ -366,9 +367,8 @@ impl Engine {
 
     fn take_link(&mut self, link: Link, now: Time) {
         let (index, up, carrier) = (link.index, link.up, link.carrier);
-        let managed = self.settings.uplinks.iter().any(|uplink| uplink.interface == link.name);
         let before = self.inventory.link(link);
-        if managed && before.as_ref().is_none_or(|before| (before.up, before.carrier) != (up, carrier)) {
+        if before.as_ref().is_none_or(|before| (before.up, before.carrier) != (up, carrier)) {
             self.smells_until = now + SMELL;
         }
         if before.is_some_and(|before| before.up && !up) {
@@ -605,7 +605,10 @@ impl Engine {
                 }
             }
         }
-        if ticked && self.settings.routing.carrier_poll == CarrierPoll::Auto {
+        if ticked
+            && now.since(self.carrier_asked) >= CARRIER_POLL
+            && self.settings.routing.carrier_poll == CarrierPoll::Auto
+        {
             self.ask_carriers(now);
         }
     }

@@ -209,7 +209,7 @@ impl Monitor {
             None => Time::ZERO,
             Some(_) if self.urgent => Time::ZERO,
             Some(sent) if self.is_in_doubt() => sent + self.settings.confirm_interval.min(interval),
-            Some(sent) => (sent + interval / 2).next_tick(interval),
+            Some(sent) => sent.next_tick(interval),
         }
     }
 
