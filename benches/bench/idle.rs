@@ -6,13 +6,11 @@ use uplinkd::engine::Family;
 use uplinkd::lab::wire::Presence;
 use uplinkd::lab::{Process, World};
 
-use crate::site::{ROUND_TRIP, Site};
+use crate::site::{ROUND_TRIP, SETTLING, Site};
 use crate::table::{Goal, Row};
 use crate::usage::{Spent, Usage, resident_mb};
 use crate::{Bench, Failure, Outcome, reference, wait};
 
-/// After a link event carriers are asked for often, for five seconds.
-const SETTLING: Duration = Duration::from_secs(6);
 const MEGABYTES: f64 = 8.0;
 
 pub(crate) fn run(bench: &mut Bench) -> Outcome {

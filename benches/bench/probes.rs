@@ -13,7 +13,7 @@ use uplinkd::lab::Namespace;
 use uplinkd::lab::wire::{self, End, LOOPBACK, Presence, Route};
 
 use crate::figures::float;
-use crate::site::Daemon;
+use crate::site::{Daemon, SETTLING};
 use crate::table::{Goal, Row};
 use crate::usage::{Usage, field};
 use crate::{Bench, Failure, Outcome, reference};
@@ -30,7 +30,7 @@ pub(crate) fn run(bench: &mut Bench) -> Outcome {
     let time = bench.pick(Duration::from_secs(3), Duration::from_secs(12));
     for (count, interval_ms) in CASES {
         let what = format!("CPU per probe, {count} targets every {interval_ms} ms");
-        let ours = cost(time, |range| {
+        let ours = cost(SETTLING, time, |range| {
             let daemon = Daemon::start(&range.near, &config(count, interval_ms)?)?;
             daemon
                 .wait("healthy", |status| status["uplinks"][0]["families"]["ipv4"]["health"] == "healthy")?;
@@ -90,12 +90,13 @@ impl Range {
 
 /// Microseconds per probe of whoever `start` starts; what it returns beside the process id keeps that running.
 fn cost(
+    warm_up: Duration,
     time: Duration,
     start: impl FnOnce(&Range) -> Result<(u32, Box<dyn std::any::Any>), Failure>,
 ) -> Result<f64, Failure> {
     let range = Range::new()?;
     let (pid, _running) = start(&range)?;
-    std::thread::sleep(Duration::from_secs(1));
+    std::thread::sleep(warm_up);
     let (before, arrived) = (Usage::of(pid)?, range.arrived()?);
     std::thread::sleep(time);
     let (spent, probes) = (Usage::of(pid)?.since(before), range.arrived()? - arrived);
@@ -111,7 +112,7 @@ fn theirs(
     arguments: impl FnOnce() -> Vec<String>,
 ) -> Result<f64, Failure> {
     let program = tool.as_ref().map_err(String::clone)?;
-    cost(time, |range| {
+    cost(Duration::from_secs(1), time, |range| {
         let running = reference::start(&range.near, program, arguments())?;
         Ok((running.id(), Box::new(running)))
     })

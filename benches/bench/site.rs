@@ -17,6 +17,8 @@ use crate::Failure;
 pub(crate) const PROMOTED: u32 = 5;
 /// How long anything may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// After a link event, as at the start, the daemon asks for carriers often, for five seconds.
+pub(crate) const SETTLING: Duration = Duration::from_secs(6);
 /// A round trip to a target that is near, but not in the next room.
 pub(crate) const ROUND_TRIP: Duration = Duration::from_millis(10);
 
