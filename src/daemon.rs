@@ -30,6 +30,8 @@ use std::time::Duration;
 
 /// How long the last operations may take before we end without them.
 const FAREWELL: Duration = Duration::from_millis(800);
+/// Turns after which the runtime looks for signals and clients, even if our sockets are never silent.
+const FAIR_TURNS: u32 = 16;
 /// Notifications taken in one go, so that a storm of routes starves neither probes nor timers.
 const MAX_DRAINS: usize = 16;
 
@@ -44,6 +46,8 @@ struct Daemon {
     inputs: VecDeque<Input>,
     started: u64,
     done: bool,
+    /// Notifications were lost, and what is left of them is not read to the end yet.
+    overrun: bool,
 }
 
 /// Options that only tests and drills need.
@@ -85,10 +89,17 @@ async fn serve(config: Config, tuning: &Tuning) -> anyhow::Result<()> {
         inputs: VecDeque::new(),
         started: wall(),
         done: false,
+        overrun: false,
     };
     daemon.act();
     let mut farewell = None;
+    let mut turns: u32 = 0;
     while !daemon.done {
+        // However much arrives, signals and clients have their turn.
+        turns = turns.wrapping_add(1);
+        if turns.is_multiple_of(FAIR_TURNS) {
+            tokio::task::yield_now().await;
+        }
         let wake = daemon.engine.poll_timeout().map(|(at, _)| at);
         daemon.poller.wake_at(farewell.or(wake))?;
         tokio::select! {
@@ -208,13 +219,16 @@ impl Daemon {
             let drained = self.monitor.receive(&mut messages);
             self.inputs.extend(messages.iter().flat_map(decode::news));
             match drained {
-                Ok(Drained::Empty) => return,
-                Ok(Drained::More) => {}
-                Ok(Drained::Overrun) => {
-                    warn!("netlink notifications were lost: reading the kernel's state afresh");
-                    self.inputs.push_back(Input::Overrun);
+                Ok(Drained::Empty) => {
+                    if std::mem::take(&mut self.overrun) {
+                        warn!("netlink notifications were lost: reading the kernel's state afresh");
+                        self.inputs.push_back(Input::Overrun);
+                    }
                     return;
                 }
+                Ok(Drained::More) => {}
+                // The kernel says so once, and drops in silence until all that is left has been read.
+                Ok(Drained::Overrun) => self.overrun = true,
                 Err(error) => {
                     error!(error:%; "netlink notifications cannot be read");
                     self.inputs.push_back(Input::Overrun);

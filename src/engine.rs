@@ -96,6 +96,8 @@ pub struct Engine {
     /// Everything that had arrived by then has been taken: what is missing from before is missing.
     heard_until: Time,
     ending: Ending,
+    /// The last operations, for what the kernel refuses of them.
+    farewell: Vec<(Family, Vec<Op>)>,
     /// Something was taken that facts, desired or observed state depend on.
     dirty: bool,
     /// Numbers behind the event that is being handled, for the cause of a transition.
@@ -131,6 +133,7 @@ impl Engine {
             unjudged: None,
             heard_until: Time::ZERO,
             ending: Ending::No,
+            farewell: vec![],
             dirty: true,
             because: String::new(),
         };
@@ -164,12 +167,18 @@ impl Engine {
             _ => None,
         };
         if self.ending != Ending::No {
-            if let Input::Applied { generation: FAREWELL, .. } = input {
+            if let Input::Applied { family, generation: FAREWELL, refused } = input {
+                let names = self.inventory.names();
+                let ops = self.farewell.iter().find(|(of, _)| *of == family).map(|(_, ops)| ops.as_slice());
+                for (index, errno) in refused {
+                    let op = ops.and_then(|ops| ops.get(index)).filter(|op| !is_gone_already(op, errno));
+                    let notice = op.map(|op| Notice::Refused(family, op.words(&names), errno));
+                    self.actions.extend(notice.map(Action::Notice));
+                }
                 self.farewell_applied();
             }
             return;
         }
-        self.fire_timers(now);
         if input == Input::Tick {
             self.heard_until = now;
         }
@@ -272,9 +281,26 @@ impl Engine {
                     Timer::Stable(_) => "healthy without interruption for the stable window".to_owned(),
                     Timer::Retry => "time to try again".to_owned(),
                 };
-                self.feed(family, Event::Expired(timer), now);
+                let event = match timer {
+                    Timer::Stable(id) if !self.is_watched_closely(index, id, now) => {
+                        // We did not look (a suspend, a stopped process): that was no uninterrupted health.
+                        "nobody looked for a while".clone_into(&mut self.because);
+                        self.families[index].deadlines.insert(timer, now);
+                        Event::Uplink(id, health::Event::Missed)
+                    }
+                    Timer::Stable(_) | Timer::BootDeadline | Timer::Retry => Event::Expired(timer),
+                };
+                self.feed(family, event, now);
             }
         }
+    }
+
+    /// Has a good round left lately, as often as rounds leave?
+    fn is_watched_closely(&self, index: usize, id: Id, now: Time) -> bool {
+        let state = &self.families[index];
+        let Some(monitor) = state.path(id).monitor.as_ref() else { return false };
+        let lately = state.interval(id, &self.settings) * 2 + monitor.timeout();
+        monitor.last_good().is_some_and(|good| now.since(good) <= lately)
     }
 
     fn take(&mut self, input: Input, now: Time) {
@@ -282,6 +308,7 @@ impl Engine {
             Input::Tick => {}
             Input::Link(link) => self.take_link(link, now),
             Input::LinkGone(index) => {
+                self.linkdown_refused.remove(&index);
                 if self.inventory.link_gone(index) {
                     self.smells_until = now + SMELL;
                     self.routes_vanished(index, now);
@@ -289,7 +316,11 @@ impl Engine {
             }
             Input::Address(address) => self.inventory.address(address),
             Input::AddressGone(address) => {
-                if self.inventory.address_gone(address) {
+                let managed = |uplink: &settings::Uplink| {
+                    self.inventory.by_name(&uplink.interface).is_some_and(|link| link.index == address.index)
+                };
+                let ours = self.settings.uplinks.iter().any(managed);
+                if self.inventory.address_gone(address) || ours {
                     // The kernel drops IPv4 routes that depended on it without a word.
                     self.resync(Some(address.prefix.family()), now);
                 }
@@ -435,7 +466,9 @@ impl Engine {
         let mut unswitched = vec![];
         for (index, errno) in refused {
             let Some(op) = flight.ops.get(*index) else { continue };
-            if let Op::IgnoreLinkdown { index, .. } = op {
+            if let Op::IgnoreLinkdown { index, .. } = op
+                && is_refused_for_good(*errno)
+            {
                 // A help, not a need: the routes go on without it.
                 unswitched.push(*index);
                 notices.push(Notice::Refused(family, op.words(&names), *errno));
@@ -498,6 +531,8 @@ impl Engine {
             self.refresh_facts(now);
         }
         self.judge(now);
+        // After the evidence: what has happened meanwhile may have stopped a timer that is over by now.
+        self.fire_timers(now);
         let due = |state: &FamilyState| state.drift_due.is_some_and(|at| at <= now);
         if core::mem::take(&mut self.dirty) || self.families.iter().any(due) {
             self.replan(now);
@@ -603,6 +638,8 @@ impl Engine {
                         self.bursts.push_back((now + BURST_GAP * burst, action));
                     }
                 }
+                // Those of several uplinks leave side by side.
+                self.bursts.make_contiguous().sort_by_key(|(at, _)| *at);
             }
         }
         if ticked
@@ -754,6 +791,7 @@ impl Engine {
                 let ops = state.difference(&plan::leave(&self.settings, &state.observed), &self.settings).ops;
                 if !ops.is_empty() {
                     waiting += 1;
+                    self.farewell.push((state.family, ops.clone()));
                     self.actions.push_back(Action::Apply { family: state.family, generation: FAREWELL, ops });
                 }
             }
@@ -776,6 +814,11 @@ impl Engine {
 
 fn state_of(families: &mut [FamilyState], family: Family) -> Option<&mut FamilyState> {
     families.iter_mut().find(|state| state.family == family)
+}
+
+/// Will it never be allowed? (EPERM, EACCES, EINVAL, EOPNOTSUPP)
+fn is_refused_for_good(errno: i32) -> bool {
+    matches!(errno, 1 | 13 | 22 | 95)
 }
 
 /// Did a removal fail because there was nothing left to remove? (ENOENT, ESRCH, ENODEV)

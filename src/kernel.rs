@@ -14,7 +14,7 @@ mod tests;
 
 use crate::engine::Family;
 use crate::engine::input::{Dump, Input};
-use crate::engine::plan::SHELF;
+use crate::engine::plan;
 use crate::engine::route::{MAIN_TABLE, Op};
 use crate::engine::settings::Settings;
 use socket::{Refused, Requests};
@@ -33,9 +33,7 @@ impl Kernel {
     /// # Errors
     /// As [`Requests::open`].
     pub fn open(settings: &Settings) -> io::Result<Self> {
-        let first = settings.routing.first_table;
-        let uplinks = u32::try_from(settings.uplinks.len()).unwrap_or(SHELF);
-        let tables = [MAIN_TABLE].into_iter().chain(first..first + uplinks).chain([first + SHELF]).collect();
+        let tables = [MAIN_TABLE].into_iter().chain(plan::ours(settings).tables).collect();
         Ok(Self { requests: Requests::open()?, tables })
     }
 
@@ -44,9 +42,7 @@ impl Kernel {
     /// # Errors
     /// As [`Requests::open`].
     pub fn open_all(settings: &Settings) -> io::Result<Self> {
-        let first = settings.routing.first_table;
-        let tables = [MAIN_TABLE].into_iter().chain(first..=first + SHELF).collect();
-        Ok(Self { requests: Requests::open()?, tables })
+        Self::open(&Settings { uplinks: vec![], ..settings.clone() })
     }
 
     /// Everything of one family that matters to us.
@@ -100,7 +96,7 @@ impl Kernel {
     /// The socket failed: it is not known what was done.
     pub fn apply(&mut self, ops: &[Op]) -> io::Result<Vec<(usize, Refused)>> {
         let results = self.requests.transact(ops.iter().map(encode::request).collect())?;
-        for op in ops {
+        for (op, _) in ops.iter().zip(&results).filter(|(_, result)| result.is_ok()) {
             if let Op::IgnoreLinkdown { index, on } = op {
                 ignore_linkdown_v6(*index, *on);
             }

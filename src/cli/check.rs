@@ -302,9 +302,10 @@ fn other_writers(settings: &Settings, findings: &mut Findings) {
             );
         }
         let names = dump.links.iter().map(|link| (link.index, link.name.clone())).collect();
-        let shelf = settings.routing.first_table + plan::SHELF;
         for route in dump.routes.iter().filter(|route| {
-            ours.tables.contains(&route.table) && route.table != shelf && route.protocol != ours.protocol
+            ours.tables.contains(&route.table)
+                && !plan::is_shelved(route, &ours)
+                && route.protocol != ours.protocol
         }) {
             findings.warn(
                 format!(

@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         need_privileges()?;
     }
     // A running daemon would put everything back.
-    let _lock = privileges::lock(&settings)?;
+    let _lock = if arguments.dry_run { None } else { Some(privileges::lock(&settings)?) };
     let mut kernel = Kernel::open_all(&settings).context("cannot open a netlink socket")?;
     let mut clean = true;
     let mut nothing = true;

@@ -84,7 +84,11 @@ struct Directory(PathBuf);
 
 impl Directory {
     fn new() -> Result<Self, Failure> {
-        let path = std::env::temp_dir().join(format!("uplinkd-demo-{}", std::process::id()));
+        let path = std::env::temp_dir().join(format!(
+            "uplinkd-demo-{}-{}",
+            std::process::id(),
+            crate::daemon::clock::wall()
+        ));
         std::fs::DirBuilder::new().mode(0o700).create(&path).with_context(|| {
             format!("cannot make the folder {}; TMPDIR names another place", path.display())
         })?;

@@ -130,9 +130,13 @@ impl FamilyState {
                         path.learnt = Learnt::Nothing;
                     }
                     let seen = learn_gateway(link.index, &self.observed.routes, settings.routing.protocol);
-                    if seen != Learnt::Nothing {
-                        path.learnt = seen;
-                    }
+                    path.learnt = match (seen, path.learnt) {
+                        (Learnt::Nothing, Learnt::Via { gateway, .. }) => {
+                            Learnt::Via { gateway, shown: false }
+                        }
+                        (Learnt::Nothing, known) => known,
+                        (seen, _) => seen,
+                    };
                 }
                 None => path.learnt = Learnt::Nothing,
             }
@@ -165,13 +169,33 @@ impl FamilyState {
             events.extend(self.judge_one(id, false, settings, now));
         }
         if let Some(active) = active {
-            let mut others =
-                self.ids().filter(|id| *id != active && self.core.health(*id).is_usable()).peekable();
-            let doubtful = |id: Id| self.path(id).monitor.as_ref().is_some_and(Monitor::is_suspect);
-            let hold = others.peek().is_some() && others.all(doubtful);
+            let hold = self.holds_death_of(active);
             events.extend(self.judge_one(active, hold, settings, now));
         }
+        // Heard in one go: what speaks for the active uplink before what speaks for others, deaths last, its own at the
+        // very end. So nothing moves where the end of the story is that it need not.
+        events.sort_by_key(|(id, event)| match (event, Some(*id) == active) {
+            (health::Event::Dead, true) => 3,
+            (health::Event::Dead, false) => 2,
+            (_, false) => 1,
+            (_, true) => 0,
+        });
         events
+    }
+
+    /// Is there another usable uplink at all, and does none of those prove that it still works, now that the active one
+    /// does not? Each is suspect itself, or has a round under way that left since, and none that was answered.
+    fn holds_death_of(&self, active: Id) -> bool {
+        let since = self.path(active).monitor.as_ref().and_then(Monitor::failing_since);
+        let unclear = |monitor: &Monitor| {
+            monitor.is_suspect() || since.is_some_and(|since| monitor.is_undecided_since(since))
+        };
+        let mut others = self
+            .ids()
+            .filter(|id| *id != active && self.core.health(*id).is_usable())
+            .filter_map(|id| self.path(id).monitor.as_ref())
+            .peekable();
+        others.peek().is_some() && others.all(unclear)
     }
 
     fn judge_one(&mut self, id: Id, hold: bool, settings: &Settings, now: Time) -> Vec<(Id, health::Event)> {
@@ -254,8 +278,8 @@ impl FamilyState {
         self.troubles.clear();
     }
 
-    /// Traffic moved. A failback that is undone soon doubles the next stable window; `by_window` tells that a stable
-    /// window led here, `by_operator` that the operator did.
+    /// Traffic moved. A way home that is undone soon doubles the next stable window, whether the window led there or the
+    /// death of the backup; `by_window` tells that a stable window led here, `by_operator` that the operator did.
     pub(super) fn moved(
         &mut self,
         (from, to): (Option<Id>, Option<Id>),
@@ -265,11 +289,14 @@ impl FamilyState {
     ) {
         if let Some(left) = from.filter(|_| !by_operator && !by_window) {
             let path = &mut self.paths[usize::from(left)];
-            let flap = path.returned.is_some_and(|at| now.since(at) < settings.failover.flap_memory);
-            path.flaps = if flap { path.flaps.saturating_add(1) } else { 0 };
-            path.returned = None;
+            if let Some(at) = path.returned.take() {
+                let flap = now.since(at) < settings.failover.flap_memory;
+                path.flaps = if flap { path.flaps.saturating_add(1) } else { 0 };
+            }
         }
-        if let Some(home) = to.filter(|_| by_window) {
+        let tier = |id: Id| self.core.rules().tier(id);
+        let home = to.filter(|to| !by_operator && from.is_some_and(|from| tier(*to) < tier(from)));
+        if let Some(home) = home {
             self.paths[usize::from(home)].returned = Some(now);
         }
     }
@@ -307,7 +334,7 @@ impl FamilyState {
         let taken = settings.routing.foreign_defaults == super::settings::ForeignDefaults::Replace;
         let outranked: Vec<Notice> = self.situation(|situation| {
             outranking(settings, situation)
-                .filter(|_| !taken)
+                .filter(|route| !taken || !plan::is_takeable(route))
                 .map(|route| Notice::Outranked(self.family, route.words(names)))
                 .collect()
         });

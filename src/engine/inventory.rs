@@ -47,8 +47,13 @@ pub enum Learnt {
     Nothing,
     /// A default route without gateway.
     Direct,
-    /// A default route by this gateway.
-    Via(IpAddr),
+    /// A default route by a gateway.
+    Via {
+        /// This one.
+        gateway: IpAddr,
+        /// The route is there now; otherwise it was.
+        shown: bool,
+    },
 }
 
 /// The facts about one uplink in one family.
@@ -62,12 +67,19 @@ pub struct Facts {
     pub addresses: Vec<IpAddr>,
     /// The way out; known even without carrier, because routes are not rewritten for that.
     pub hop: Option<Hop>,
+    /// The gateway is in none of the interface's networks, but a route that the kernel has leads there.
+    pub onlink: bool,
 }
 
 impl Facts {
     /// Nothing known.
-    pub const UNKNOWN: Self =
-        Self { index: None, readiness: Readiness::NoInterface, addresses: Vec::new(), hop: None };
+    pub const UNKNOWN: Self = Self {
+        index: None,
+        readiness: Readiness::NoInterface,
+        addresses: Vec::new(),
+        hop: None,
+        onlink: false,
+    };
 
     /// Can the kernel hold a default route for it?
     #[must_use]
@@ -185,15 +197,20 @@ impl Inventory {
         };
         // Some(None): the way out needs no gateway.
         let via = match (given, learnt) {
-            (Gateway::Given(gateway), _) | (Gateway::Auto, Learnt::Via(gateway)) => Some(Some(gateway)),
+            (Gateway::Given(gateway), _) | (Gateway::Auto, Learnt::Via { gateway, .. }) => {
+                Some(Some(gateway))
+            }
             (Gateway::Auto, Learnt::Direct) => Some(None),
             (Gateway::Auto, Learnt::Nothing) => link.point_to_point.then_some(None),
         };
+        // Where a route shows the gateway now, the kernel has accepted it, for whatever reason.
+        let shown = matches!((given, learnt), (Gateway::Auto, Learnt::Via { shown: true, .. }));
+        let onlink = via.flatten().is_some_and(|gateway| !is_on_link(gateway, &own));
         let readiness = match via {
             _ if !link.up => Readiness::LinkDown,
             _ if addresses.is_empty() => Readiness::NoAddress,
             None => Readiness::NoGateway,
-            Some(Some(gateway)) if !is_on_link(gateway, &own) => Readiness::GatewayOffLink,
+            Some(Some(gateway)) if !shown && !is_on_link(gateway, &own) => Readiness::GatewayOffLink,
             Some(_) if !link.carrier => Readiness::NoCarrier,
             Some(_) => Readiness::Ready,
         };
@@ -201,7 +218,7 @@ impl Inventory {
             (Readiness::Ready | Readiness::NoCarrier, Some(via)) => Some(Hop { via, index: link.index }),
             (_, _) => None,
         };
-        Facts { index: Some(link.index), readiness, addresses, hop }
+        Facts { index: Some(link.index), readiness, addresses, hop, onlink }
     }
 }
 
@@ -224,6 +241,6 @@ pub fn learn_gateway(index: u32, routes: &BTreeSet<Route>, protocol: u8) -> Lear
     match hop.map(|hop| hop.via) {
         None => Learnt::Nothing,
         Some(None) => Learnt::Direct,
-        Some(Some(gateway)) => Learnt::Via(gateway),
+        Some(Some(gateway)) => Learnt::Via { gateway, shown: true },
     }
 }

@@ -64,6 +64,8 @@ pub struct Monitor {
     /// When the first round of the present run of good ones left.
     stable_since: Option<Time>,
     last_sent: Option<Time>,
+    /// When the latest good round left.
+    last_good: Option<Time>,
     /// The next round is due at once.
     urgent: bool,
     /// Failed rounds in a row of which every failure was explained.
@@ -107,6 +109,8 @@ struct Round {
     sent: Time,
     fates: Vec<Fate>,
     judged: bool,
+    /// Judged, and its silent targets are counted.
+    failed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,6 +148,7 @@ impl Monitor {
             failing_since: None,
             stable_since: None,
             last_sent: None,
+            last_good: None,
             urgent: true,
             explained: 0,
             heard: None,
@@ -169,6 +174,25 @@ impl Monitor {
     #[must_use]
     pub const fn fails(&self) -> u32 {
         self.fails
+    }
+
+    /// When the first round of the present run of failures left.
+    #[must_use]
+    pub const fn failing_since(&self) -> Option<Time> {
+        self.failing_since
+    }
+
+    /// Is there a round that left since then and is open, and none that was answered?
+    #[must_use]
+    pub fn is_undecided_since(&self, since: Time) -> bool {
+        let open = self.rounds.iter().any(|round| !round.judged && round.sent >= since);
+        open && self.last_good.is_none_or(|good| good < since)
+    }
+
+    /// When the latest good round left.
+    #[must_use]
+    pub const fn last_good(&self) -> Option<Time> {
+        self.last_good
     }
 
     /// Since when every round has been good.
@@ -222,7 +246,7 @@ impl Monitor {
             self.rounds.pop_front();
         }
         let fates = vec![Fate::Waiting; self.targets.len()];
-        self.rounds.push_back(Round { id, sent: now, fates, judged: false });
+        self.rounds.push_back(Round { id, sent: now, fates, judged: false, failed: false });
         (0..).zip(self.targets.iter().map(|target| target.address)).collect()
     }
 
@@ -313,6 +337,12 @@ impl Monitor {
                 self.good_round(sent, &mut news);
             } else if answered + waiting < usize::from(quorum) || now >= limit {
                 self.rounds[index].judged = true;
+                self.rounds[index].failed = true;
+                for (target, fate) in self.targets.iter_mut().zip(&self.rounds[index].fates) {
+                    if *fate == Fate::Waiting {
+                        target.silent = target.silent.saturating_add(1);
+                    }
+                }
                 self.failed_round(sent, waiting == 0, &mut news);
             } else {
                 break;
@@ -384,6 +414,7 @@ impl Monitor {
         self.failing_since = None;
         self.goods = self.goods.saturating_add(1);
         self.stable_since.get_or_insert(sent);
+        self.last_good = Some(sent);
         let unproven = match self.verdict {
             None | Some(Verdict::Dead) => true,
             Some(Verdict::Good | Verdict::Lossy) => false,
@@ -428,7 +459,9 @@ impl Monitor {
             let Some(round) = self.rounds.pop_front() else { return };
             for (target, fate) in self.targets.iter_mut().zip(round.fates) {
                 if fate == Fate::Waiting {
-                    target.silent = target.silent.saturating_add(1);
+                    if !round.failed {
+                        target.silent = target.silent.saturating_add(1);
+                    }
                     target.window.count(now, None);
                 }
             }

@@ -2,8 +2,8 @@
 
 use super::inventory::Facts;
 use super::reconcile::{Desired, MainTable, Observed, Ours};
-use super::route::{Hop, Kind, MAIN_TABLE, Prefix, Route, Rule};
-use super::settings::{Family, ForeignDefaults, Settings};
+use super::route::{Kind, MAIN_TABLE, Prefix, Route, Rule};
+use super::settings::{Family, ForeignDefaults, MAX_UPLINKS, Settings};
 use crate::machine::{Id, Selection, View};
 use core::net::{IpAddr, Ipv4Addr};
 use std::collections::BTreeSet;
@@ -12,8 +12,10 @@ use std::collections::BTreeSet;
 const TABLE_METRIC: u32 = 1;
 /// Metric of the last resort in an uplink's table, behind everything: nothing leaks to another uplink.
 const LAST_RESORT_METRIC: u32 = 9999;
-/// The table, counted from the first, in which a stranger's default routes wait to be put back.
-pub const SHELF: u32 = 99;
+/// In an uplink's table, from this metric on, a stranger's default routes wait to be put back: behind the last resort
+/// they carry nothing. What they had in the main table is added to it. One shelf per uplink, because two DHCP clients
+/// like to use the same metric.
+pub const SHELF: u32 = 1_000_000;
 /// Offsets of our rules from the first priority: all uplinks' `oif` rules come before all `from`, and these before the
 /// marks. Each block has room for [`super::settings::MAX_UPLINKS`].
 const OIF: u32 = 1;
@@ -38,13 +40,16 @@ pub struct Situation<'a> {
     pub wanted: Option<&'a Desired>,
 }
 
-/// The numbers that mark what is ours.
+/// The numbers that mark what is ours: as many tables as there are uplinks, and all that there could be when none is
+/// named.
 #[must_use]
 pub fn ours(settings: &Settings) -> Ours {
     let routing = &settings.routing;
+    let uplinks = if settings.uplinks.is_empty() { MAX_UPLINKS } else { settings.uplinks.len() };
+    let uplinks = u32::try_from(uplinks).unwrap_or(u32::MAX);
     Ours {
         protocol: routing.protocol,
-        tables: routing.first_table..routing.first_table + SHELF + 1,
+        tables: routing.first_table..routing.first_table.saturating_add(uplinks),
         priorities: routing.first_priority..routing.first_priority + 300,
     }
 }
@@ -71,12 +76,10 @@ pub fn plan(settings: &Settings, situation: &Situation<'_>) -> Desired {
 /// The state without us: what we took over is put back, what is ours goes.
 #[must_use]
 pub fn leave(settings: &Settings, observed: &Observed) -> Desired {
-    let shelf = settings.routing.first_table + SHELF;
-    let back = |route: &Route| Route { table: MAIN_TABLE, ..route.clone() };
-    let mut desired = Desired {
-        main: MainTable::Own(observed.routes.iter().filter(|route| route.table == shelf).map(back).collect()),
-        ..Desired::default()
-    };
+    let ours = ours(settings);
+    let back = |route: &Route| Route { table: MAIN_TABLE, metric: route.metric - SHELF, ..route.clone() };
+    let shelved = observed.routes.iter().filter(|route| is_shelved(route, &ours));
+    let mut desired = Desired { main: MainTable::Own(shelved.map(back).collect()), ..Desired::default() };
     for note in observed.routes.iter().filter(|route| is_note(route)) {
         desired.ignore_linkdown.insert(note.metric, false);
     }
@@ -97,17 +100,14 @@ fn main_table(settings: &Settings, situation: &Situation<'_>) -> MainTable {
     let metric = |id: Id| settings.uplinks[usize::from(id)].metric;
     let mut routes = BTreeSet::new();
     for (id, facts) in (0..).zip(situation.facts).filter(|(id, _)| !drained(*id)) {
-        routes.extend(
-            facts.hop.map(|hop| default_route(settings, situation.family, hop, MAIN_TABLE, metric(id))),
-        );
+        routes.extend(default_route(settings, situation.family, facts, MAIN_TABLE, metric(id)));
     }
     let better =
         |active: Id| (0..).zip(situation.facts).any(|(id, _)| !drained(id) && metric(id) < metric(active));
-    if let Some(active) = situation.view.active.filter(|active| !drained(*active) && better(*active))
-        && let Some(hop) = situation.facts[usize::from(active)].hop
-    {
+    if let Some(active) = situation.view.active.filter(|active| !drained(*active) && better(*active)) {
+        let facts = &situation.facts[usize::from(active)];
         let promoted = settings.routing.promoted_metric;
-        routes.insert(default_route(settings, situation.family, hop, MAIN_TABLE, promoted));
+        routes.extend(default_route(settings, situation.family, facts, MAIN_TABLE, promoted));
     }
     MainTable::Own(routes)
 }
@@ -124,7 +124,7 @@ fn uplink_table(
     let table = settings.routing.first_table + u32::from(id);
     let family = situation.family;
     if !facts.addresses.is_empty() {
-        desired.tables.extend(facts.hop.map(|hop| default_route(settings, family, hop, table, TABLE_METRIC)));
+        desired.tables.extend(default_route(settings, family, facts, table, TABLE_METRIC));
         desired.tables.insert(Route {
             table,
             metric: LAST_RESORT_METRIC,
@@ -178,14 +178,23 @@ fn uplink_rules(settings: &Settings, family: Family, id: Id, facts: &Facts, desi
 /// A stranger's default routes that outrank ours on an uplink's interface go to the shelf, if that is wanted; what lies
 /// there stays until we leave.
 fn shelve(settings: &Settings, situation: &Situation<'_>, desired: &mut Desired) {
-    let shelf = settings.routing.first_table + SHELF;
-    desired.tables.extend(situation.observed.routes.iter().filter(|route| route.table == shelf).cloned());
+    let ours = ours(settings);
+    let shelved = situation.observed.routes.iter().filter(|route| is_shelved(route, &ours));
+    desired.tables.extend(shelved.cloned());
     if settings.routing.foreign_defaults == ForeignDefaults::Warn || desired.main == MainTable::Keep {
         return;
     }
     for route in outranking(settings, situation) {
-        desired.tables.retain(|kept| kept.slot() != (shelf, route.destination, route.metric));
-        desired.tables.insert(Route { table: shelf, ..route.clone() });
+        let uses = |facts: &Facts| facts.index.is_some_and(|index| route.uses(index));
+        let Some(id) = (0..).zip(situation.facts).find(|(_, facts)| uses(facts)).map(|(id, _)| id) else {
+            continue;
+        };
+        if !is_takeable(route) {
+            continue;
+        }
+        let place = Route { table: ours.tables.start + id, metric: SHELF + route.metric, ..route.clone() };
+        desired.tables.retain(|kept| kept.slot() != place.slot());
+        desired.tables.insert(place);
         desired.take.insert(route.clone());
     }
 }
@@ -205,13 +214,33 @@ pub fn outranking<'a>(settings: &'a Settings, situation: &Situation<'a>) -> impl
     })
 }
 
+/// Can it be put back as it was? Of a multipath route, which may lead over interfaces that are none of our business, we
+/// do not know enough.
+#[must_use]
+pub fn is_takeable(route: &Route) -> bool {
+    route.hops.len() == 1
+}
+
+/// Does it wait to be put back?
+#[must_use]
+pub fn is_shelved(route: &Route, ours: &Ours) -> bool {
+    ours.tables.contains(&route.table) && route.is_default() && route.is_unicast() && route.metric >= SHELF
+}
+
 /// Is this the note that `ignore_routes_with_linkdown` was off?
 fn is_note(route: &Route) -> bool {
     route.kind == Kind::Throw && route.destination == Prefix::host(NOTE)
 }
 
-fn default_route(settings: &Settings, family: Family, hop: Hop, table: u32, metric: u32) -> Route {
-    Route {
+fn default_route(
+    settings: &Settings,
+    family: Family,
+    facts: &Facts,
+    table: u32,
+    metric: u32,
+) -> Option<Route> {
+    let hop = facts.hop?;
+    Some(Route {
         table,
         metric,
         destination: Prefix::default_route(family),
@@ -219,8 +248,8 @@ fn default_route(settings: &Settings, family: Family, hop: Hop, table: u32, metr
         hops: vec![hop],
         protocol: settings.routing.protocol,
         source: None,
-        onlink: false,
-    }
+        onlink: facts.onlink,
+    })
 }
 
 fn rule(settings: &Settings, family: Family, offset: u32) -> Rule {

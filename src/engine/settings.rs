@@ -239,7 +239,11 @@ impl Profile {
             fall: 3,
             rise,
             quorum: 1,
-            degraded: Degraded::default(),
+            degraded: match self {
+                Self::Steady | Self::Fast => Degraded::default(),
+                // As many probes as the others see in a minute.
+                Self::Gentle => Degraded { window: Duration::from_secs(300), ..Degraded::default() },
+            },
         }
     }
 }

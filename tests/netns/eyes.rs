@@ -4,6 +4,7 @@ use super::site::Site;
 use libtest_mimic::Failed;
 use uplinkd::engine::Family;
 use uplinkd::engine::input::{Dump, Input};
+use uplinkd::engine::plan::SHELF;
 use uplinkd::engine::route::{MAIN_TABLE, Names, Route, Rule};
 use uplinkd::engine::settings::{Failover, Profile, Routing, Settings};
 use uplinkd::kernel::socket::{Drained, Monitor};
@@ -53,6 +54,14 @@ impl Site {
         let mut routes: Vec<&Route> = dump.routes.iter().filter(|route| route.table == table).collect();
         routes.sort_by_key(|route| (route.metric, (*route).clone()));
         Ok(routes.into_iter().map(|route| route.words(&names)).collect())
+    }
+
+    /// What waits in an uplink's table to be put back.
+    pub(super) fn shelf(&self, family: Family, table: u32) -> Result<Vec<String>, Failed> {
+        let dump = self.dump(family)?;
+        let names = names(&dump);
+        let waits = |route: &&Route| route.table == table && route.metric >= SHELF;
+        Ok(dump.routes.iter().filter(waits).map(|route| route.words(&names)).collect())
     }
 
     /// All rules, in the kernel's order.

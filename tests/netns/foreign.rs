@@ -59,9 +59,11 @@ fn replace() -> Result<(), Failed> {
     for _ in 0..3 {
         site.stranger(&[add(&site.default_by(1, 0, DHCP)?)])?;
         becomes("main table", &ours(), || site.defaults(Family::V4))?;
-        becomes("shelf", &vec![format!("default via 198.51.100.1 dev wan1 table 7799 proto dhcp")], || {
-            site.table(Family::V4, 7799)
-        })?;
+        becomes(
+            "shelf",
+            &vec![format!("default via 198.51.100.1 dev wan1 table 7701 proto dhcp metric 1000000")],
+            || site.shelf(Family::V4, 7701),
+        )?;
     }
     remains("main table", Duration::from_secs(1), || site.defaults(Family::V4))?;
     site.wait("no notices", |status| notices(status).is_empty())?;
@@ -85,7 +87,7 @@ fn put_back_by_cleanup() -> Result<(), Failed> {
     // The next life knows what the first took.
     site.start()?;
     let mut site = site.rested()?;
-    same(&site.table(Family::V4, 7799)?.len(), &1, "routes on the shelf")?;
+    same(&site.shelf(Family::V4, 7701)?.len(), &1, "routes on the shelf")?;
     site.kill();
     let output = site.command(&["cleanup"])?;
     same(&output.status.code(), &Some(0), "exit code of cleanup")?;

@@ -350,7 +350,7 @@ fn a_strangers_better_default_is_named_or_taken_and_put_back() {
     world.routes.insert(dhcp.clone());
     world.tell(Input::Route(dhcp.clone()));
     assert_snapshot!(lines(&world.ops), @r"
-    5.000 ip route add default via 192.0.2.1 dev eth0 table 7799 proto dhcp
+    5.000 ip route add default via 192.0.2.1 dev eth0 table 7700 proto dhcp metric 1000000
     5.000 ip route del default via 192.0.2.1 dev eth0 proto dhcp
     ");
     world.tell(Input::Stop);
@@ -471,4 +471,121 @@ fn a_third_uplink_is_reached_and_left_in_order_of_tiers() {
     assert_eq!(world.selection(), Selection::Primary { active: 0 });
     let report = world.engine.report(world.now);
     assert!(report.uplinks.iter().all(|uplink| uplink.families[0].1.health == Health::Healthy));
+}
+
+#[test]
+fn two_strangers_with_the_same_metric_are_both_taken_and_both_put_back() {
+    let mut wants = settings(2);
+    wants.routing.foreign_defaults = ForeignDefaults::Replace;
+    wants.routing.on_exit = OnExit::Remove;
+    let mut world = World::settled(wants);
+    let his = [World::stranger(0, 0), World::stranger(1, 0)];
+    for route in &his {
+        world.routes.insert(route.clone());
+        world.tell(Input::Route(route.clone()));
+    }
+    assert!(!his.iter().any(|route| world.routes.contains(route)), "{:#?}", world.ops);
+    world.tell(Input::Stop);
+    assert_eq!(world.routes.iter().collect::<Vec<_>>(), his.iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn two_lines_that_return_together_move_nothing() {
+    for phase in [0, 130, 500, 777] {
+        let mut world = World::settled(settings(2));
+        world.paths = vec![Path::Silent, Path::Silent];
+        world.run(20 * SECOND + phase * MS);
+        world.ops.clear();
+        world.paths = vec![Path::Answers(20 * MS); 2];
+        world.run(20 * SECOND);
+        assert_eq!(world.ops, Vec::<String>::new(), "{:#?}", world.timeline);
+    }
+}
+
+#[test]
+fn a_slow_backup_that_falls_silent_with_the_primary_is_not_taken() {
+    for rtt in [100, 310, 400, 490] {
+        for phase in [0, 300, 700] {
+            let mut world = World::new(settings(2));
+            world.paths[1] = Path::Answers(rtt * MS);
+            world.run(60 * SECOND + phase * MS);
+            assert_eq!(world.selection(), Selection::Primary { active: 0 });
+            world.ops.clear();
+            world.paths = vec![Path::Silent, Path::Silent];
+            world.run(30 * SECOND);
+            assert_eq!(world.ops, Vec::<String>::new(), "{rtt} ms, {phase}: {:#?}", world.timeline);
+        }
+    }
+}
+
+#[test]
+fn a_target_that_is_dead_on_both_lines_counts_for_nothing_with_a_quorum_of_two() {
+    let mut wants = settings(2);
+    wants.probe.quorum = 2;
+    for uplink in &mut wants.uplinks {
+        uplink.targets.truncate(2);
+    }
+    let mut world = World::settled(wants);
+    world.dead_target = Some(1);
+    world.run(120 * SECOND);
+    assert_eq!(world.selection(), Selection::Primary { active: 0 }, "{:#?}", world.timeline);
+    assert!(!world.timeline.iter().any(|line| line.contains("down")), "{:#?}", world.timeline);
+}
+
+#[test]
+fn a_pause_is_no_uninterrupted_health() {
+    let mut world = World::settled(settings(2));
+    world.carrier(0, false);
+    world.run(SECOND);
+    world.carrier(0, true);
+    world.run(5 * SECOND);
+    assert_eq!(world.selection(), Selection::Proving { active: 1 });
+    world.ops.clear();
+    // A suspend, and the primary died meanwhile.
+    world.paths[0] = Path::Silent;
+    world.now = world.now + 120 * SECOND;
+    world.tell(Input::Tick);
+    world.run(20 * SECOND);
+    assert_eq!(world.ops, Vec::<String>::new(), "{:#?}", world.timeline);
+}
+
+#[test]
+fn a_forced_way_home_that_is_undone_doubles_the_window_too() {
+    let mut world = World::settled(settings(2));
+    let window = |world: &mut World| {
+        world.carrier(0, false);
+        world.run(SECOND);
+        world.carrier(0, true);
+        let begin = world.now;
+        while world.selection() != (Selection::Primary { active: 0 }) {
+            world.run(SECOND);
+            assert!(world.now.since(begin) < 4000 * SECOND);
+        }
+        world.now.since(begin).as_secs()
+    };
+    assert_eq!([window(&mut world), window(&mut world)], [61, 121]);
+    // The backup dies while the primary is proving: home at once, and away again.
+    world.carrier(0, false);
+    world.run(SECOND);
+    world.carrier(0, true);
+    world.run(5 * SECOND);
+    world.carrier(1, false);
+    assert_eq!(world.selection(), Selection::Primary { active: 0 });
+    world.carrier(1, true);
+    world.run(5 * SECOND);
+    assert_eq!(window(&mut world), 481, "four in a row");
+}
+
+#[test]
+fn a_gateway_that_a_route_shows_is_believed_even_if_no_network_has_it() {
+    let mut wants = settings(2);
+    wants.uplinks[0].gateway = crate::engine::settings::Gateway::Auto;
+    let mut world = World::new(wants);
+    let mut shown = World::stranger(0, 100);
+    shown.hops[0].via = Some(super::world::ip("198.51.100.77"));
+    shown.onlink = true;
+    world.routes.insert(shown);
+    world.run(5 * SECOND);
+    assert_eq!(world.selection(), Selection::Primary { active: 0 }, "{:#?}", world.timeline);
+    assert_eq!(world.main_table()[0], "default via 198.51.100.77 dev eth0 proto 117 metric 10 onlink");
 }

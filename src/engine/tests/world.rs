@@ -33,6 +33,8 @@ pub(super) struct World {
     pub(super) timeline: Vec<String>,
     pub(super) ops: Vec<String>,
     pub(super) done: bool,
+    /// This target answers nobody.
+    pub(super) dead_target: Option<u16>,
     /// How often the kernel was read.
     pub(super) dumps: u32,
     /// Refuse this many plans with this errno.
@@ -96,6 +98,7 @@ impl World {
             timeline: vec![],
             ops: vec![],
             done: false,
+            dead_target: None,
             dumps: 0,
             refuse: (0, 0),
             no_linkdown: false,
@@ -204,6 +207,9 @@ impl World {
                 Action::Probe { uplink, family, round, targets } => {
                     for (target, _) in targets {
                         self.probes += 1;
+                        if self.dead_target == Some(target) {
+                            continue;
+                        }
                         let rtt = match self.paths[usize::from(uplink)] {
                             Path::Answers(rtt) => rtt,
                             Path::Loses(percent, rtt) if scatter(self.probes) % 100 >= percent => rtt,
