@@ -19,6 +19,7 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::LabError;
 use crate::engine::Family;
+use crate::kernel::encode;
 use crate::kernel::socket::Requests;
 
 /// The loopback interface has this index in every namespace.
@@ -28,6 +29,9 @@ const INET_CONF: u16 = 1;
 /// Together five seconds; it takes a millisecond on an idle machine.
 const READY_ATTEMPTS: usize = 5000;
 const READY_PAUSE: Duration = Duration::from_millis(1);
+
+/// RT_TABLE_LOCAL.
+const LOCAL_TABLE: u32 = 255;
 
 /// Settings of one interface that the kernel takes by netlink, with their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,7 +180,7 @@ fn has_flag(requests: &mut Requests, index: u32, flag: LinkFlags) -> Result<bool
     Ok(matches!(answer, Ok(RouteNetlinkMessage::NewLink(link)) if link.header.flags.contains(flag)))
 }
 
-/// Adds or deletes an address. IPv6 addresses are used at once, without looking for duplicates.
+/// Adds or deletes an address, which works when this returns. IPv6 addresses are used without looking for duplicates.
 ///
 /// # Errors
 /// The kernel refused.
@@ -198,10 +202,31 @@ pub fn address(
     let doing = format!("change address {address}/{prefix} of link {index}");
     match presence {
         Presence::Present => {
-            one(requests, doing, RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL)
+            one(requests, doing, RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL)?;
+            wait_local(requests, address)
         }
         Presence::Absent => one(requests, doing, RouteNetlinkMessage::DelAddress(message), 0),
     }
+}
+
+/// Waits until packets for an address of this namespace are taken in. With IPv6 a worker of the kernel sees to that, a
+/// little after the address is there and used: a neighbour's answer in between is dropped, and the question repeated
+/// only after a second.
+fn wait_local(requests: &mut Requests, address: IpAddr) -> Result<(), LabError> {
+    let IpAddr::V6(own) = address else { return Ok(()) };
+    let is_own = |message: &RouteNetlinkMessage| {
+        let own = RouteAttribute::Destination(RouteAddress::Inet6(own));
+        matches!(message, RouteNetlinkMessage::NewRoute(route) if route.attributes.contains(&own))
+    };
+    for _ in 0..READY_ATTEMPTS {
+        let request = encode::table_routes(Family::V6, LOCAL_TABLE);
+        if requests.dump(request).map_err(LabError::io("ask for routes"))?.iter().any(is_own) {
+            return Ok(());
+        }
+        std::thread::sleep(READY_PAUSE);
+    }
+    let source = std::io::ErrorKind::TimedOut.into();
+    Err(LabError::Io { doing: format!("wait for address {address}"), source })
 }
 
 /// A route of the main table.
