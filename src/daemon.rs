@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::control::server::{Answer, Server};
 use crate::control::status;
 use crate::engine::input::Input;
-use crate::engine::{Action, Engine, Family};
+use crate::engine::{Action, Engine, Family, Time};
 use crate::kernel::socket::{Drained, Monitor};
 use crate::kernel::{Kernel, decode};
 use anyhow::Context as _;
@@ -91,7 +91,7 @@ async fn serve(config: Config, tuning: &Tuning) -> anyhow::Result<()> {
         done: false,
         overrun: false,
     };
-    daemon.act();
+    daemon.act(now());
     let mut farewell = None;
     let mut turns: u32 = 0;
     while !daemon.done {
@@ -112,7 +112,8 @@ async fn serve(config: Config, tuning: &Tuning) -> anyhow::Result<()> {
                 daemon.tell(Input::Stop);
             },
             ready = daemon.poller.ready() => {
-                daemon.serve(ready?);
+                let (at, ready) = ready?;
+                daemon.serve(at, ready);
                 if !daemon.done && farewell.is_some_and(|end| now() >= end) {
                     error!("the last operations were not answered in time");
                     break;
@@ -132,16 +133,16 @@ async fn serve(config: Config, tuning: &Tuning) -> anyhow::Result<()> {
 impl Daemon {
     fn tell(&mut self, input: Input) {
         self.inputs.push_back(input);
-        self.act();
+        self.act(now());
     }
 
     /// Feeds what is waiting and carries out what follows, until there is nothing of either.
-    fn act(&mut self) {
+    fn act(&mut self, at: Time) {
         loop {
             if let Some(action) = self.engine.poll_action() {
                 self.carry_out(action);
             } else if let Some(input) = self.inputs.pop_front() {
-                self.engine.handle(input, now());
+                self.engine.handle(input, at);
             } else {
                 return;
             }
@@ -199,7 +200,8 @@ impl Daemon {
         }
     }
 
-    fn serve(&mut self, ready: Vec<Token>) {
+    /// Takes what has arrived by then, then lets the time pass up to there.
+    fn serve(&mut self, at: Time, ready: Vec<Token>) {
         for token in ready {
             match token {
                 Token::Alarm => {}
@@ -209,7 +211,7 @@ impl Daemon {
         }
         // What has come is judged and what is due is done, whoever woke us.
         self.inputs.push_back(Input::Tick);
-        self.act();
+        self.act(at);
     }
 
     fn drain_monitor(&mut self) {

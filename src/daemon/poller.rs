@@ -4,6 +4,7 @@
 //! The alarm is a timer of the kernel on the engine's own clock. The runtime's timers count milliseconds on a clock that
 //! stops in a suspend, wake up once more on the way to a distant deadline, and each new one wakes the loop that sets it.
 
+use super::clock::now;
 use crate::engine::settings::MAX_UPLINKS;
 use crate::engine::{Family, Time};
 use crate::machine::Id;
@@ -119,13 +120,15 @@ impl Poller {
         _ = self.set.get_ref().0.delete(socket);
     }
 
-    /// Waits until at least one of them is ready, and says which. Nothing is lost if it is cancelled.
+    /// Waits until at least one of them is ready, and says which, with a time by which nothing else was: the clock is
+    /// read first, because we may be kept from running at any moment. Nothing is lost if it is cancelled.
     ///
     /// # Errors
     /// The set itself failed.
-    pub async fn ready(&mut self) -> io::Result<Vec<Token>> {
+    pub async fn ready(&mut self) -> io::Result<(Time, Vec<Token>)> {
         loop {
             let mut guard = self.set.readable().await?;
+            let at = now();
             let mut events = [EpollEvent::empty(); EVENTS];
             let count = self.set.get_ref().0.wait(&mut events, EpollTimeout::ZERO)?;
             if count > 0 {
@@ -136,7 +139,7 @@ impl Poller {
                 if tokens.contains(&Token::Alarm) {
                     self.alarm = Alarm::Ringing;
                 }
-                return Ok(tokens);
+                return Ok((at, tokens));
             }
             guard.clear_ready();
         }
