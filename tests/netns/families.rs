@@ -2,7 +2,7 @@
 
 use super::Case;
 use super::expect::{becomes, same};
-use super::site::{LONG_WINDOW, Site};
+use super::site::{DETECTION, LONG_WINDOW, Site};
 use super::traffic::Traffic;
 use libtest_mimic::Failed;
 use std::time::Duration;
@@ -63,7 +63,7 @@ fn one_dies(dies: Family) -> Result<(), Failed> {
     let begin = dead.mark();
     site.world.change(0, |line| path_of(dies, line).to_internet.blackhole = true)?;
     site.wait_for_family(dies.name(), "fallback", "wan1")?;
-    dead.gap_at_most(begin, Duration::from_millis(1500), "the family that died")?;
+    dead.gap_at_most(begin, DETECTION, "the family that died")?;
     site.wait_for_family(lives.name(), "primary", "wan0")?;
     same(&site.defaults(dies)?, &defaults(dies, true), "main table of the family that died")?;
     same(&site.defaults(lives)?, &defaults(lives, false), "main table of the other")?;

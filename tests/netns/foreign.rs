@@ -3,7 +3,7 @@
 use super::Case;
 use super::expect::{becomes, remains, same};
 use super::hands::{DHCP, add};
-use super::site::{LONG_WINDOW, Site};
+use super::site::{DETECTION, LONG_WINDOW, Site};
 use super::traffic::Traffic;
 use libtest_mimic::Failed;
 use serde_json::Value;
@@ -125,5 +125,5 @@ fn failover() -> Result<(), Failed> {
     site.wait_for("fallback", "wan1")?;
     site.stranger(&[add(&site.default_by(0, 0, DHCP)?)])?;
     becomes("main table", &3, || Ok(site.defaults(Family::V4)?.len()))?;
-    traffic.gap_at_most(dead, Duration::from_millis(1500), "failover").map(drop)
+    traffic.gap_at_most(dead, DETECTION, "failover").map(drop)
 }

@@ -3,7 +3,7 @@
 use super::Case;
 use super::expect::{becomes, remains, same};
 use super::hands::{DHCP, add};
-use super::site::{LONG_WINDOW, Site, path};
+use super::site::{DETECTION, LONG_WINDOW, Site, path};
 use super::traffic::Traffic;
 use libtest_mimic::Failed;
 use std::net::{IpAddr, Ipv4Addr};
@@ -47,7 +47,7 @@ fn learnt_late() -> Result<(), Failed> {
     let dead = traffic.mark();
     site.blackhole(0, true)?;
     site.wait_for("fallback", "wan1")?;
-    traffic.gap_at_most(dead, Duration::from_millis(1500), "failover").map(drop)
+    traffic.gap_at_most(dead, DETECTION, "failover").map(drop)
 }
 
 fn learnt_again() -> Result<(), Failed> {
@@ -174,7 +174,7 @@ fn point_to_point() -> Result<(), Failed> {
     let dead = traffic.mark();
     site.blackhole(0, true)?;
     site.wait_for("fallback", "wan1")?;
-    traffic.gap_at_most(dead, Duration::from_millis(1500), "failover")?;
+    traffic.gap_at_most(dead, DETECTION, "failover")?;
     main.insert(0, "default dev wan1 proto 117 metric 5".to_owned());
     becomes("main table", &main, || site.defaults(Family::V4))?;
     site.blackhole(0, false)?;

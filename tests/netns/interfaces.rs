@@ -2,7 +2,7 @@
 
 use super::Case;
 use super::expect::{becomes, same};
-use super::site::{LONG_WINDOW, Site, path};
+use super::site::{DETECTION, LONG_WINDOW, Site, path};
 use super::traffic::Traffic;
 use libtest_mimic::Failed;
 use std::net::{IpAddr, Ipv4Addr};
@@ -70,7 +70,7 @@ fn backup_recreated() -> Result<(), Failed> {
     let dead = traffic.mark();
     site.blackhole(0, true)?;
     site.wait_for("fallback", "wan1")?;
-    traffic.gap_at_most(dead, Duration::from_millis(1500), "failover").map(drop)
+    traffic.gap_at_most(dead, DETECTION, "failover").map(drop)
 }
 
 fn backup_missing() -> Result<(), Failed> {
@@ -86,7 +86,7 @@ fn backup_missing() -> Result<(), Failed> {
     let dead = traffic.mark();
     site.blackhole(0, true)?;
     site.wait_for("fallback", "wan1")?;
-    traffic.gap_at_most(dead, Duration::from_millis(1500), "failover").map(drop)
+    traffic.gap_at_most(dead, DETECTION, "failover").map(drop)
 }
 
 fn primary_missing() -> Result<(), Failed> {
@@ -169,7 +169,7 @@ fn same_network() -> Result<(), Failed> {
     let dead = traffic.mark();
     site.blackhole(0, true)?;
     site.wait_for("fallback", "wan1")?;
-    traffic.gap_at_most(dead, Duration::from_millis(1500), "failover")?;
+    traffic.gap_at_most(dead, DETECTION, "failover")?;
     same(
         &site.defaults(Family::V4)?,
         &["wan1 proto 117 metric 5", "wan0 proto 117 metric 10", "wan1 proto 117 metric 20"]

@@ -3,7 +3,7 @@
 use super::Case;
 use super::expect::{remains, same, within};
 use super::hands::{STATIC, add, network};
-use super::site::{LONG_WINDOW, Site, path};
+use super::site::{DETECTION, LONG_WINDOW, PATIENT, Site, path};
 use super::traffic::Traffic;
 use libtest_mimic::Failed;
 use std::net::{IpAddr, Ipv4Addr};
@@ -40,7 +40,7 @@ fn forged() -> Result<(), Failed> {
 }
 
 fn forged_beside() -> Result<(), Failed> {
-    let site = Site::settled(&[])?;
+    let site = Site::settled(&[PATIENT])?;
     site.world.change(0, |line| line.forgeries = FORGERIES.to_vec())?;
     site.world.reset_tallies();
     site.stays("wan0", Duration::from_secs(2))?;
@@ -55,7 +55,7 @@ fn forged_beside() -> Result<(), Failed> {
 fn late() -> Result<(), Failed> {
     let site = Site::settled(&[LONG_WINDOW])?;
     site.world.change(0, |line| {
-        line.forgeries = vec![Forgery::Late(Duration::from_millis(600))];
+        line.forgeries = vec![Forgery::Late(Duration::from_millis(900))];
         line.genuine = false;
     })?;
     site.wait_for("fallback", "wan1")?;
@@ -129,7 +129,7 @@ fn complaints() -> Result<(), Failed> {
     site.world.change(0, |line| line.complaint = Some(Complaint::HostUnreachable))?;
     let status = site.wait_for("fallback", "wan1")?;
     // Silence alone would have taken more than three seconds.
-    traffic.gap_at_most(dead, Duration::from_millis(1500), "a complaint")?;
+    traffic.gap_at_most(dead, DETECTION, "a complaint")?;
     same(
         &path(&status, 0)["targets"][0]["complaint"],
         &"192.0.2.1 says it cannot be reached".into(),

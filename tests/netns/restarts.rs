@@ -2,7 +2,7 @@
 
 use super::Case;
 use super::expect::{becomes, same, within};
-use super::site::{LONG_WINDOW, Site};
+use super::site::{LONG_WINDOW, PATIENT, Site};
 use super::traffic::Traffic;
 use libtest_mimic::Failed;
 use std::time::Duration;
@@ -51,7 +51,7 @@ fn crash_in_fallback() -> Result<(), Failed> {
 }
 
 fn crash_and_home() -> Result<(), Failed> {
-    let mut site = Site::fallen(&["--stable-window=2s"])?;
+    let mut site = Site::fallen(&["--stable-window=2s", PATIENT])?;
     let (traffic, mut ears) = (Traffic::start(&site)?, site.listen()?);
     let begin = traffic.mark();
     site.kill();
@@ -60,7 +60,7 @@ fn crash_and_home() -> Result<(), Failed> {
     let started = traffic.mark();
     site.start()?;
     let took = site.arrives_by(0, started)?;
-    within(&took, Duration::from_secs(2)..=Duration::from_millis(3500), "the way home")?;
+    within(&took, Duration::from_secs(2)..=Duration::from_millis(4500), "the way home")?;
     site.wait_for("primary", "wan0")?;
     let gone = "gone route default via 198.51.100.1 dev wan1 proto 117 metric 5".to_owned();
     same(&ears.heard()?, &vec![gone], "changes of routes and rules")?;

@@ -2,7 +2,7 @@
 
 use super::Case;
 use super::expect::{remains, same};
-use super::site::{LONG_WINDOW, Site, path};
+use super::site::{DETECTION, LONG_WINDOW, Site, path};
 use super::traffic::Traffic;
 use libtest_mimic::Failed;
 use serde_json::Value;
@@ -22,9 +22,6 @@ pub(super) const CASES: &[Case] = &[
     ("one_of_three_targets_dead_on_both_uplinks_moves_nothing", || dead_target(&[0, 1])),
     ("one_of_three_targets_dead_on_the_active_uplink_moves_nothing", || dead_target(&[0])),
 ];
-
-/// Three rounds in a row that fail after a quarter of a second each, the first a tenth after the cut, take six tenths.
-const DETECTION: Duration = Duration::from_millis(1500);
 
 fn silent_loss() -> Result<(), Failed> {
     let site = Site::settled(&[])?;

@@ -15,12 +15,12 @@ use uplinkd::lab::{Process, World};
 
 /// Flags under which a test takes seconds: quick rounds, a short stable window, the world's own targets. The profile
 /// is for what has no flag: a standby is asked as often as the active uplink. Three rounds in a row without an answer
-/// in a quarter of a second are no accident of a busy machine.
+/// for four tenths of a second are no accident of a busy machine.
 pub(super) const QUICK: &[&str] = &[
     "--profile=fast",
     "--interval=100ms",
     "--confirm-interval=50ms",
-    "--timeout=250ms",
+    "--timeout=400ms",
     "--stable-window=2s",
     "--ping-target=203.0.113.1",
     "--ping-target=203.0.113.2",
@@ -29,6 +29,13 @@ pub(super) const QUICK: &[&str] = &[
 
 /// A window that no trial sees the end of: what moves nevertheless did not wait for it.
 pub(super) const LONG_WINDOW: &str = "--stable-window=10m";
+
+/// A single round that fails starts a window anew: no accident of a busy machine may do that.
+pub(super) const PATIENT: &str = "--timeout=1s";
+
+/// How long a client may wait for a failover from silent loss. A tenth until the next round, four tenths for its answer,
+/// and a tenth for the two rounds behind it make six; the rest is for a busy machine.
+pub(super) const DETECTION: Duration = Duration::from_millis(2500);
 
 /// How long anything may take before a test gives up.
 pub(super) const PATIENCE: Duration = Duration::from_secs(15);

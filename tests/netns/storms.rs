@@ -72,15 +72,15 @@ fn storm() -> Result<(), Failed> {
     becomes("what is ours", &before, || site.ours(Family::V4))
 }
 
-/// Several rounds are under way when it stops, and their answers are there when it goes on, long after their time.
+/// Four rounds are under way when it stops, and their answers are there when it goes on, long after their time.
 fn pause() -> Result<(), Failed> {
-    let flags = ["--interval=20ms", "--confirm-interval=20ms", "--timeout=200ms", LONG_WINDOW];
+    let flags = ["--interval=100ms", "--timeout=800ms", LONG_WINDOW];
     let site = Site::settled(&flags)?;
-    site.world.change_all(|line| line.round_trip(Duration::from_millis(120)));
+    site.world.change_all(|line| line.round_trip(Duration::from_millis(400)));
     site.stays("wan0", Duration::from_millis(500))?;
     for _ in 0..3 {
         site.signal(Signal::SIGSTOP)?;
-        std::thread::sleep(Duration::from_millis(500));
+        std::thread::sleep(Duration::from_millis(1200));
         site.signal(Signal::SIGCONT)?;
         site.stays("wan0", Duration::from_millis(500))?;
     }

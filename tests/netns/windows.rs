@@ -2,7 +2,7 @@
 
 use super::Case;
 use super::expect::within;
-use super::site::{LONG_WINDOW, Site, path};
+use super::site::{DETECTION, LONG_WINDOW, PATIENT, Site, path};
 use super::traffic::Traffic;
 use libtest_mimic::Failed;
 use serde_json::Value;
@@ -17,10 +17,10 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 /// What it takes to be proven healthy and to be noticed, on a busy machine.
-const SLACK: Duration = Duration::from_millis(1400);
+const SLACK: Duration = Duration::from_millis(2400);
 
 fn not_before() -> Result<(), Failed> {
-    let site = Site::fallen(&["--stable-window=2s"])?;
+    let site = Site::fallen(&["--stable-window=2s", PATIENT])?;
     let traffic = Traffic::start(&site)?;
     site.world.reset_tallies();
     let mended = traffic.mark();
@@ -32,7 +32,7 @@ fn not_before() -> Result<(), Failed> {
 
 fn restarted() -> Result<(), Failed> {
     // So many rounds may fail that none of this is a verdict.
-    let site = Site::settled(&["--stable-window=3s", "--fall=50"])?;
+    let site = Site::settled(&["--stable-window=3s", "--fall=50", PATIENT])?;
     let traffic = Traffic::start(&site)?;
     site.world.cut(0)?;
     site.wait_for("fallback", "wan1")?;
@@ -57,14 +57,14 @@ fn restarted() -> Result<(), Failed> {
 }
 
 fn flapping() -> Result<(), Failed> {
-    let site = Site::settled(&["--stable-window=1500ms"])?;
+    let site = Site::settled(&["--stable-window=1500ms", PATIENT])?;
     let traffic = Traffic::start(&site)?;
     for window in [1500, 3000, 6000].map(Duration::from_millis) {
         site.blackhole(0, true)?;
         let dead = traffic.mark();
         site.wait_for("fallback", "wan1")?;
         // However often it has flapped, a dead line is left as fast as ever.
-        traffic.gap_at_most(dead, Duration::from_millis(1500), "leaving")?;
+        traffic.gap_at_most(dead, DETECTION, "leaving")?;
         site.world.reset_tallies();
         let mended = traffic.mark();
         site.blackhole(0, false)?;
@@ -84,7 +84,7 @@ fn backup_dies() -> Result<(), Failed> {
     let dead = traffic.mark();
     site.blackhole(1, true)?;
     site.wait_for("primary", "wan0")?;
-    traffic.gap_at_most(dead, Duration::from_millis(1500), "home from a dead backup").map(drop)
+    traffic.gap_at_most(dead, DETECTION, "home from a dead backup").map(drop)
 }
 
 fn stays_away() -> Result<(), Failed> {
