@@ -162,10 +162,7 @@ impl Engine {
     /// Answers to probes come in crowds, and judging looks at everything: they are taken one by one, and judged together
     /// with the next input of another kind, for which [`Engine::poll_timeout`] asks at once.
     pub fn handle(&mut self, input: Input, now: Time) {
-        self.unjudged = match input {
-            Input::Probe { .. } => self.unjudged.or(Some(now)),
-            _ => None,
-        };
+        self.unjudged = if matches!(input, Input::Probe { .. }) { self.unjudged.or(Some(now)) } else { None };
         if self.ending != Ending::No {
             if let Input::Applied { family, generation: FAREWELL, refused } = input {
                 let names = self.inventory.names();
