@@ -153,7 +153,11 @@ impl Requests {
     /// # Errors
     /// Sending failed or the answer was lost. A refusal is the inner result.
     pub fn get(&mut self, request: RouteNetlinkMessage) -> io::Result<Result<RouteNetlinkMessage, Refused>> {
-        self.answer(request, raw::Raw::parse)
+        #[expect(
+            clippy::redundant_closure_for_method_calls,
+            reason = "the method is not general enough in its lifetime"
+        )]
+        self.answer(request, |object| object.parse())
     }
 
     /// The flags of one link (`IFF_UP` and so on), without reading the rest of what the kernel tells of it.
