@@ -51,7 +51,9 @@ impl Window {
 
     /// Forgets what is older than the window.
     pub fn slide(&mut self, now: Time) {
-        let step = u64::try_from(now.0.as_nanos() / self.step.as_nanos().max(1)).unwrap_or(u64::MAX);
+        // In 64 bits, which hold five hundred years: this is asked of each target in each round.
+        let ns = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let step = ns(now.0) / ns(self.step).max(1);
         if step <= self.newest {
             return;
         }
