@@ -17,7 +17,7 @@ const QUICK_PROOF: &str = "[probe]\nconfirm_interval = \"20ms\"\n";
 
 /// A veth announces the loss at once: what is left is the work of the loop.
 pub(crate) fn veth(bench: &mut Bench) -> Outcome {
-    let cuts = Cuts { count: bench.pick(40, 200), least_ms: 20, most_ms: 120 };
+    let cuts = Cuts { count: bench.pick(30, 200), least_ms: 20, most_ms: 120 };
     let plan = || World::builder().build();
     let ours = ours(plan()?, cuts)?;
     let (theirs, note) = theirs(bench, &plan()?, cuts);
@@ -36,14 +36,14 @@ pub(crate) fn veth(bench: &mut Bench) -> Outcome {
 
 /// A device whose two ends have the same index is announced like a physical one: up to a second late.
 pub(crate) fn nic(bench: &mut Bench) -> Outcome {
-    let cuts = Cuts { count: bench.pick(12, 40), least_ms: 100, most_ms: 1500 };
+    let cuts = Cuts { count: bench.pick(10, 40), least_ms: 100, most_ms: 1500 };
     let plan =
         || World::builder().uplink(Uplink::numbered(0).like_a_nic()).uplink(Uplink::numbered(1)).build();
     let ours = ours(plan()?, cuts)?;
     let (theirs, note) = theirs(bench, &plan()?, cuts);
     for (what, percent, most) in [("p50", 50, 50.0), ("max", 100, 100.0)] {
         bench.add(
-            Row::new(format!("the same, NIC-like device, {what}"), "ms")
+            Row::new(format!("carrier cut → kernel has the route, NIC-like, {what}"), "ms")
                 .ours(ours.percentile(percent))
                 .against(theirs.percentile(percent))
                 .goal(Goal::AtMost(most))

@@ -17,7 +17,7 @@ const CASES: [(&str, f64); 4] = [("steady", 0.01), ("steady", 0.05), ("fast", 0.
 const LOOK: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(bench: &mut Bench) -> Outcome {
-    let time = bench.pick(Duration::from_secs(30), Duration::from_secs(600));
+    let time = bench.pick(Duration::from_secs(20), Duration::from_secs(600));
     say(&format!("    four worlds side by side for {} s", time.as_secs()));
     let counted = std::thread::scope(|scope| {
         let threads: Vec<_> =

@@ -14,7 +14,7 @@ use crate::{Bench, Failure, Outcome, reference, wait};
 const MEGABYTES: f64 = 8.0;
 
 pub(crate) fn run(bench: &mut Bench) -> Outcome {
-    let time = bench.pick(Duration::from_secs(12), Duration::from_secs(60));
+    let time = bench.pick(Duration::from_secs(10), Duration::from_secs(60));
     let site = |profile: &str| {
         Site::settled(World::builder().build()?, &format!("[probe]\nprofile = \"{profile}\"\n"))
     };

@@ -27,9 +27,10 @@ const FIRST: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
 const DEVICE: &str = "wan0";
 
 pub(crate) fn run(bench: &mut Bench) -> Outcome {
-    let time = bench.pick(Duration::from_secs(3), Duration::from_secs(12));
+    let time = bench.pick(Duration::from_secs(2), Duration::from_secs(12));
     for (count, interval_ms) in CASES {
-        let what = format!("CPU per probe, {count} targets every {interval_ms} ms");
+        let targets = if count == 1 { "target" } else { "targets" };
+        let what = format!("CPU per probe, {count} {targets} every {interval_ms} ms");
         let ours = cost(SETTLING, time, |range| {
             let daemon = Daemon::start(&range.near, &config(count, interval_ms)?)?;
             daemon

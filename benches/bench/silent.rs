@@ -19,10 +19,10 @@ use crate::{Bench, Failure, Outcome};
 const WORLDS: u64 = 4;
 
 pub(crate) fn run(bench: &mut Bench) -> Outcome {
-    let steady = side_by_side(bench.pick(7, 25), |seed, count| daemon("steady", seed, count))?;
+    let steady = side_by_side(bench.pick(5, 25), |seed, count| daemon("steady", [300, 1300], seed, count))?;
     let (fping, note) = match bench.tools.fping.clone() {
         Ok(program) => {
-            let count = bench.pick(3, 10);
+            let count = bench.pick(2, 10);
             let times = side_by_side(count, |seed, count| fping(&program, seed, count))?;
             (
                 times,
@@ -32,7 +32,7 @@ pub(crate) fn run(bench: &mut Bench) -> Outcome {
         Err(why) => (Figures::default(), format!("no reference: {why}")),
     };
     // One after the other: twenty milliseconds are easily missed on a busy machine.
-    let fast: Figures = daemon("fast", 1, bench.pick(40, 200))?;
+    let fast: Figures = daemon("fast", [50, 150], 1, bench.pick(40, 200))?;
     for (profile, times, theirs, note, most) in
         [("steady", &steady, Some(&fping), note, 2000.0), ("fast", &fast, None, String::new(), 100.0)]
     {
@@ -73,7 +73,7 @@ fn side_by_side(
 }
 
 /// The daemon under a profile.
-fn daemon(profile: &str, seed: u64, count: usize) -> Result<Figures, Failure> {
+fn daemon(profile: &str, pause: [u64; 2], seed: u64, count: usize) -> Result<Figures, Failure> {
     let world = World::builder().seed(seed).build()?;
     let site = Site::settled(world, &format!("[probe]\nprofile = \"{profile}\"\n{REPEATABLE}"))?;
     let listener = Listener::start(site.world.router())?;
@@ -81,7 +81,8 @@ fn daemon(profile: &str, seed: u64, count: usize) -> Result<Figures, Failure> {
     let mut times = vec![];
     for _ in 0..count {
         // Anywhere between two rounds.
-        std::thread::sleep(chance.between(Duration::from_millis(300), Duration::from_millis(1300)));
+        let [least, most] = pause.map(Duration::from_millis);
+        std::thread::sleep(chance.between(least, most));
         listener.forget();
         let cut = clock::now();
         site.world.change(0, |line| line.blackhole(true))?;
