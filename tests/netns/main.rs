@@ -6,6 +6,7 @@
 #![allow(clippy::print_stderr, reason = "a test says what it could not test")]
 
 mod carrier;
+mod checking;
 mod commands;
 mod expect;
 mod eyes;
@@ -61,6 +62,7 @@ fn main() -> std::process::ExitCode {
         families::CASES,
         restarts::CASES,
         storms::CASES,
+        checking::CASES,
         commands::CASES,
     ]
     .concat();
