@@ -11,7 +11,7 @@
 //!
 //! A front end only turns words into values and remembers where each stood; every rule lives in `settle`, once, so
 //! that the file and the flags cannot disagree. Nothing stops at the first mistake: a value that is wrong becomes a
-//! finding and a [`slot::Slot::Broken`], which silences the rules that would compare something with it, so that one
+//! finding and a `slot::Slot::Broken`, which silences the rules that would compare something with it, so that one
 //! mistake is one finding.
 //!
 //! Defaults that depend on a value which was written give way to it (a slower `interval` slows the standby rounds,

@@ -10,7 +10,7 @@
 //! internet would, with [`Weather`] to order. The kernel under test is the real one, the network beyond it is a
 //! function. Kernels may lack netem, dummy and vrf; nothing here relies on them.
 //!
-//! [`enter`] first, while the process has one thread; then make a [`World`], start the daemon in its router, and watch
+//! [`enter()`] first, while the process has one thread; then make a [`World`], start the daemon in its router, and watch
 //! what a [`Client`] loses.
 
 mod client;

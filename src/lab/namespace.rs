@@ -25,7 +25,7 @@ impl Namespace {
     /// A fresh one, with its loopback interface up. The calling thread stays where it is.
     ///
     /// # Errors
-    /// Needs the privilege that [`super::enter`] gives.
+    /// Needs the privilege that [`super::enter()`] gives.
     pub fn new() -> Result<Self, LabError> {
         in_thread(|| {
             unshare(CloneFlags::CLONE_NEWNET).map_err(LabError::io("make a network namespace"))?;
@@ -39,7 +39,7 @@ impl Namespace {
     /// Moves the calling thread into it, for good. Threads and sockets that it makes from now on are there too.
     ///
     /// # Errors
-    /// Needs the privilege that [`super::enter`] gives.
+    /// Needs the privilege that [`super::enter()`] gives.
     pub fn enter(&self) -> Result<(), LabError> {
         setns(&self.file, CloneFlags::CLONE_NEWNET).map_err(LabError::io("enter a network namespace"))
     }
@@ -47,7 +47,7 @@ impl Namespace {
     /// Does something inside and comes back with the result.
     ///
     /// # Errors
-    /// Needs the privilege that [`super::enter`] gives.
+    /// Needs the privilege that [`super::enter()`] gives.
     pub fn run<T: Send>(&self, inside: impl FnOnce() -> T + Send) -> Result<T, LabError> {
         in_thread(|| self.enter().map(|()| inside()))
     }

@@ -34,7 +34,7 @@ impl Builder {
     /// Builds it.
     ///
     /// # Errors
-    /// Needs the privilege that [`super::enter`] gives, and veth.
+    /// Needs the privilege that [`super::enter()`] gives, and veth.
     pub fn build(mut self) -> Result<World, LabError> {
         if self.uplinks.is_empty() {
             self.uplinks = [0, 1].map(Uplink::numbered).to_vec();
