@@ -48,7 +48,8 @@ pub(super) fn settle(
     let fall = draft.fall.number(notes, &rounds, why).or(preset.as_ref().map(|preset| preset.fall));
     let rise = draft.rise.number(notes, &rounds, why).or(preset.as_ref().map(|preset| preset.rise));
     let quorum = quorum(draft, preset.as_ref(), uplinks, default_targets, notes);
-    let degraded = degraded(&draft.degraded, interval.as_ref(), timeout, notes);
+    let default = preset.as_ref().map(|preset| preset.degraded.clone()).unwrap_or_default();
+    let degraded = degraded(&draft.degraded, &default, interval.as_ref(), timeout, notes);
     Some(Probe {
         interval: interval?.value,
         standby_interval: standby?.value,
@@ -138,12 +139,12 @@ fn quorum(
 
 fn degraded(
     draft: &draft::Degraded,
+    default: &Degraded,
     interval: Option<&Settled<Duration>>,
     timeout: Option<Timeout>,
     notes: &Notes,
 ) -> Option<Degraded> {
-    let default = Degraded::default();
-    let window = window(draft, &default, interval, notes);
+    let window = window(draft, default, interval, notes);
     let loss = draft
         .loss_percent
         .number(notes, &(1..=100), "it is a share of the probes in percent")
