@@ -30,8 +30,6 @@ use std::time::Duration;
 
 /// How long the last operations may take before we end without them.
 const FAREWELL: Duration = Duration::from_millis(800);
-/// Turns after which the runtime looks for signals and clients, even if our sockets are never silent.
-const FAIR_TURNS: u32 = 16;
 /// Notifications taken in one go, so that a storm of routes starves neither probes nor timers.
 const MAX_DRAINS: usize = 16;
 
@@ -93,13 +91,7 @@ async fn serve(config: Config, tuning: &Tuning) -> anyhow::Result<()> {
     };
     daemon.act(now());
     let mut farewell = None;
-    let mut turns: u32 = 0;
     while !daemon.done {
-        // However much arrives, signals and clients have their turn.
-        turns = turns.wrapping_add(1);
-        if turns.is_multiple_of(FAIR_TURNS) {
-            tokio::task::yield_now().await;
-        }
         let wake = daemon.engine.poll_timeout().map(|(at, _)| at);
         daemon.poller.wake_at(farewell.or(wake))?;
         tokio::select! {
@@ -111,17 +103,20 @@ async fn serve(config: Config, tuning: &Tuning) -> anyhow::Result<()> {
                 farewell.get_or_insert(now() + FAREWELL);
                 daemon.tell(Input::Stop);
             },
+            // Before the sockets, which in a storm are always ready; there are never more than a few that wait.
+            request = server.next() => {
+                let answer = daemon.answer(&request.request);
+                request.reply(answer);
+            }
             ready = daemon.poller.ready() => {
                 let (at, ready) = ready?;
                 daemon.serve(at, ready);
+                // The runtime's turn: signals are heard, and clients served by tasks of their own.
+                tokio::task::yield_now().await;
                 if !daemon.done && farewell.is_some_and(|end| now() >= end) {
                     error!("the last operations were not answered in time");
                     break;
                 }
-            }
-            request = server.next() => {
-                let answer = daemon.answer(&request.request);
-                request.reply(answer);
             }
         }
     }
