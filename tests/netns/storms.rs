@@ -1,7 +1,7 @@
 //! More notifications than the daemon can take.
 
 use super::Case;
-use super::expect::{becomes, same};
+use super::expect::{becomes, same, within};
 use super::hands::{STATIC, add};
 use super::site::{LONG_WINDOW, Site};
 use super::traffic::Traffic;
@@ -9,13 +9,16 @@ use libtest_mimic::Failed;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use uplinkd::engine::Family;
 use uplinkd::engine::route::{Op, Prefix, Route};
+use uplinkd::lab::clock::now;
 
 pub(super) const CASES: &[Case] = &[
     ("notifications_that_were_lost_are_made_up_for_by_a_fresh_look", lost),
     ("a_storm_of_routes_moves_nothing_and_starves_nothing", storm),
+    ("status_is_answered_in_the_midst_of_a_storm", status),
     ("a_pause_of_the_daemon_is_no_outage_of_the_lines", pause),
 ];
 
@@ -70,6 +73,37 @@ fn storm() -> Result<(), Failed> {
     let ours = site.our_routes()?.into_iter().find(|route| route.metric == 20).ok_or("no route of ours")?;
     site.stranger(&[Op::DeleteRoute(ours)])?;
     becomes("what is ours", &before, || site.ours(Family::V4))
+}
+
+/// A storm without a break: there is always something to be read, and always somebody who asks.
+fn status() -> Result<(), Failed> {
+    let site = Site::settled(&[])?;
+    let routes = routes(&site, 500)?;
+    let mut ops: Vec<Op> = routes.iter().map(add).collect();
+    ops.extend(routes.into_iter().map(Op::DeleteRoute));
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let stranger = scope.spawn(|| {
+            let mut outcome = Ok(());
+            while outcome.is_ok() && !over.load(Ordering::Relaxed) {
+                outcome = site.stranger(&ops);
+            }
+            outcome
+        });
+        let begin = now();
+        let mut slowest = Duration::ZERO;
+        let mut asked = Ok(());
+        while asked.is_ok() && begin.elapsed() < Duration::from_secs(2) {
+            let before = now();
+            asked = site.status().map(drop);
+            slowest = slowest.max(before.elapsed());
+        }
+        over.store(true, Ordering::Relaxed);
+        asked?;
+        stranger.join().map_err(|_| "the stranger panicked")??;
+        within(&slowest, Duration::ZERO..=Duration::from_secs(1), "the slowest answer")
+    })?;
+    site.wait_for("primary", "wan0").map(drop)
 }
 
 /// Four rounds are under way when it stops, and their answers are there when it goes on, long after their time.
