@@ -44,8 +44,11 @@ struct Daemon {
     inputs: VecDeque<Input>,
     started: u64,
     done: bool,
+    /// Operations of the farewell that the kernel refused.
+    left_behind: usize,
     /// Notifications were lost, and what is left of them is not read to the end yet.
     overrun: bool,
+    overruns: telling::Rarely,
 }
 
 /// Options that only tests and drills need.
@@ -87,7 +90,9 @@ async fn serve(config: Config, tuning: &Tuning) -> anyhow::Result<()> {
         inputs: VecDeque::new(),
         started: wall(),
         done: false,
+        left_behind: 0,
         overrun: false,
+        overruns: telling::Rarely::default(),
     };
     daemon.act(now());
     let mut farewell = None;
@@ -114,13 +119,19 @@ async fn serve(config: Config, tuning: &Tuning) -> anyhow::Result<()> {
                 // The runtime's turn: signals are heard, and clients served by tasks of their own.
                 tokio::task::yield_now().await;
                 if !daemon.done && farewell.is_some_and(|end| now() >= end) {
-                    error!("the last operations were not answered in time");
-                    break;
+                    anyhow::bail!(
+                        "the last operations were not answered in time: `uplinkd cleanup` removes what is left"
+                    );
                 }
             }
         }
     }
     signals.handle().close();
+    anyhow::ensure!(
+        daemon.left_behind == 0,
+        "the kernel refused {} of the last operations: `uplinkd cleanup` removes what is left",
+        daemon.left_behind
+    );
     info!("ended");
     Ok(())
 }
@@ -181,7 +192,10 @@ impl Daemon {
             }
             Action::Announce(transition) => telling::transition(&transition, self.engine.settings()),
             Action::Notice(notice) => telling::notice(&notice),
-            Action::Done => self.done = true,
+            Action::Done { refused } => {
+                self.done = true;
+                self.left_behind = refused;
+            }
         }
     }
 
@@ -218,7 +232,12 @@ impl Daemon {
             match drained {
                 Ok(Drained::Empty) => {
                     if std::mem::take(&mut self.overrun) {
-                        warn!("netlink notifications were lost: reading the kernel's state afresh");
+                        match self.overruns.say(now()) {
+                            Some(count) => {
+                                warn!(count; "notifications were lost: reading the kernel's state afresh")
+                            }
+                            None => debug!("notifications were lost again"),
+                        }
                         self.inputs.push_back(Input::Overrun);
                     }
                     return;

@@ -82,7 +82,7 @@ impl Pretence {
                     | Action::Unwatch { .. }
                     | Action::Announce(_)
                     | Action::Notice(_)
-                    | Action::Done => {}
+                    | Action::Done { .. } => {}
                 }
             }
             let Some(input) = inputs.pop_front() else { return };

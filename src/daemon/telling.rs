@@ -1,9 +1,33 @@
 //! Decisions and conditions as log records: constant messages, values as fields.
 
+use crate::engine::Time;
 use crate::engine::report::{Change, Notice, Transition};
 use crate::engine::settings::Settings;
 use crate::machine::{Id, Selection};
 use log::{info, warn};
+use std::time::Duration;
+
+/// What happens over and over is said at once, then once in this time, with how often it happened.
+const RARELY: Duration = Duration::from_secs(60);
+
+/// Paces one message.
+#[derive(Debug, Default)]
+pub(super) struct Rarely {
+    last: Option<Time>,
+    unsaid: u64,
+}
+
+impl Rarely {
+    /// It happened again. Returns how often it did since the last time that it was said, if now is the time to.
+    pub(super) fn say(&mut self, now: Time) -> Option<u64> {
+        self.unsaid += 1;
+        if self.last.is_some_and(|last| now.since(last) < RARELY) {
+            return None;
+        }
+        self.last = Some(now);
+        Some(std::mem::take(&mut self.unsaid))
+    }
+}
 
 /// A change of state.
 pub(super) fn transition(transition: &Transition, settings: &Settings) {

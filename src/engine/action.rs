@@ -56,5 +56,8 @@ pub enum Action {
     /// Tell a person what he should look at.
     Notice(Notice),
     /// All is done: the daemon may end.
-    Done,
+    Done {
+        /// So many of the last operations were refused: something of ours is left in the kernel.
+        refused: usize,
+    },
 }

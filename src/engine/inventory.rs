@@ -14,6 +14,8 @@ const MAX_ADDRESSES: usize = 1024;
 /// Interfaces and their addresses, both families.
 #[derive(Debug, Clone, Default)]
 pub struct Inventory {
+    /// Names of the uplinks' interfaces: these are remembered however many others there are.
+    managed: BTreeSet<String>,
     links: BTreeMap<u32, Link>,
     addresses: BTreeMap<u32, BTreeSet<Address>>,
 }
@@ -106,9 +108,17 @@ impl Readiness {
 }
 
 impl Inventory {
+    /// Nothing is known yet; these interfaces matter.
+    #[must_use]
+    pub fn new(uplinks: &[Uplink]) -> Self {
+        let managed = uplinks.iter().map(|uplink| uplink.interface.clone()).collect();
+        Self { managed, ..Self::default() }
+    }
+
     /// An interface is, or has become, like this. Returns what was known of it.
     pub fn link(&mut self, mut link: Link) -> Option<Link> {
-        if !self.links.contains_key(&link.index) && self.links.len() >= MAX_LINKS {
+        let known = self.links.contains_key(&link.index) || self.managed.contains(&link.name);
+        if !known && self.links.len() >= MAX_LINKS {
             return None;
         }
         if link.ignore_linkdown.is_none() {
@@ -144,11 +154,11 @@ impl Inventory {
     /// Everything of one family anew: what is not in the dump is gone.
     pub fn replace(&mut self, links: Vec<Link>, family: Family, addresses: Vec<Address>) {
         let old = core::mem::take(&mut self.links);
-        for mut link in links.into_iter().take(MAX_LINKS) {
+        for mut link in links {
             if link.ignore_linkdown.is_none() {
                 link.ignore_linkdown = old.get(&link.index).and_then(|known| known.ignore_linkdown);
             }
-            self.links.insert(link.index, link);
+            self.link(link);
         }
         for known in self.addresses.values_mut() {
             known.retain(|address| address.prefix.family() != family);

@@ -243,7 +243,7 @@ impl World {
                 Action::Notice(notice) => {
                     self.timeline.push(format!("{:.3} {notice:?}", self.now.0.as_secs_f64()));
                 }
-                Action::Done => self.done = true,
+                Action::Done { .. } => self.done = true,
                 Action::Watch { .. } | Action::Unwatch { .. } | Action::AskLink(_) => {}
             }
         }
