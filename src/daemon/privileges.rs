@@ -2,8 +2,15 @@
 
 use crate::engine::settings::Settings;
 use anyhow::Context as _;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, socket};
+use nix::sys::socket::sockopt::PeerCredentials;
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, getsockopt, listen, socket,
+};
+use nix::unistd::geteuid;
 use std::os::fd::{AsRawFd as _, OwnedFd};
+
+#[cfg(test)]
+mod tests;
 
 /// A capability that the daemon cannot do without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -49,24 +56,55 @@ pub struct Lock {
 }
 
 /// Makes sure that no other daemon manages the same tables in this network namespace: an abstract socket belongs to
-/// one, and leaves no file behind.
+/// one, and leaves no file behind. Anybody may take such a name, so who holds it is looked at: a stranger, who could not
+/// change routes anyway, keeps nobody from running.
 ///
 /// # Errors
 /// There is another.
 pub fn lock(settings: &Settings) -> anyhow::Result<Lock> {
     let name = format!("uplinkd/{}/{}", settings.routing.protocol, settings.routing.first_table);
-    let socket = socket(AddressFamily::Unix, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)
-        .context("cannot make a socket")?;
     let address = UnixAddr::new_abstract(name.as_bytes()).context("cannot name a socket")?;
-    bind(socket.as_raw_fd(), &address).map_err(|error| {
-        if error == nix::Error::EADDRINUSE {
-            anyhow::anyhow!(
-                "another uplinkd already manages table {} here; stop it first, or give this one tables and a protocol of its own",
+    let lock = stream()?;
+    match bind(lock.as_raw_fd(), &address) {
+        Ok(()) => listen(&lock, Backlog::MAXALLOWABLE).context("cannot listen on the lock")?,
+        Err(nix::Error::EADDRINUSE) => match holder(&address)? {
+            Holder::Daemon(pid) => anyhow::bail!(
+                "another uplinkd (process {pid}) already manages table {} here; stop it first, or give this one tables and a protocol of its own",
                 settings.routing.first_table
-            )
-        } else {
-            anyhow::Error::from(error).context("cannot take the lock")
+            ),
+            Holder::Stranger(who) => {
+                log::warn!(who; "a stranger holds the name that keeps two daemons apart: going on without");
+            }
+        },
+        Err(error) => return Err(anyhow::Error::from(error).context("cannot take the lock")),
+    }
+    Ok(Lock { _socket: lock })
+}
+
+enum Holder {
+    /// One who may be a daemon: root, or whoever we are ourselves.
+    Daemon(i32),
+    /// Somebody else.
+    Stranger(String),
+}
+
+fn holder(address: &UnixAddr) -> anyhow::Result<Holder> {
+    let peer = stream()?;
+    match connect(peer.as_raw_fd(), address) {
+        Ok(()) => {
+            let found = getsockopt(&peer, PeerCredentials).context("cannot see who holds the lock")?;
+            if found.uid() == 0 || found.uid() == geteuid().as_raw() {
+                Ok(Holder::Daemon(found.pid()))
+            } else {
+                Ok(Holder::Stranger(format!("user {}, process {}", found.uid(), found.pid())))
+            }
         }
-    })?;
-    Ok(Lock { _socket: socket })
+        // A daemon listens, with room for more than ever ask.
+        Err(error) => Ok(Holder::Stranger(format!("somebody who does not answer ({})", error.desc()))),
+    }
+}
+
+fn stream() -> anyhow::Result<OwnedFd> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    socket(AddressFamily::Unix, SockType::Stream, flags, None).context("cannot make a socket")
 }
