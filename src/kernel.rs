@@ -17,14 +17,16 @@ use crate::engine::input::{Dump, Input};
 use crate::engine::plan;
 use crate::engine::route::{MAIN_TABLE, Op};
 use crate::engine::settings::Settings;
-use socket::{Refused, Requests};
+use socket::{Refused, Requests, RouteHead};
 use std::io;
 
 /// The request side: reads the kernel and changes it.
 #[derive(Debug)]
 pub struct Kernel {
     requests: Requests,
-    tables: Vec<u32>,
+    /// Those of the uplinks.
+    tables: std::ops::Range<u32>,
+    protocol: u8,
 }
 
 impl Kernel {
@@ -33,8 +35,8 @@ impl Kernel {
     /// # Errors
     /// As [`Requests::open`].
     pub fn open(settings: &Settings) -> io::Result<Self> {
-        let tables = [MAIN_TABLE].into_iter().chain(plan::ours(settings).tables).collect();
-        Ok(Self { requests: Requests::open()?, tables })
+        let tables = plan::ours(settings).tables;
+        Ok(Self { requests: Requests::open()?, tables, protocol: settings.routing.protocol })
     }
 
     /// The same for every table that could be ours: what an earlier configuration has left.
@@ -51,16 +53,17 @@ impl Kernel {
     /// The kernel refused, or the tables change faster than they can be read.
     pub fn dump(&mut self, family: Family) -> io::Result<Dump> {
         let mut dump = Dump { family, links: vec![], addresses: vec![], routes: vec![], rules: vec![] };
-        let mut requests =
-            vec![encode::all_links(), encode::all_addresses(family), encode::all_rules(family)];
-        requests.extend(self.tables.iter().map(|table| encode::table_routes(family, *table)));
-        for request in requests {
-            for message in self.requests.dump(request)? {
-                for input in decode::inputs(&message) {
-                    dump.add(input);
-                }
-            }
+        let protocol = self.protocol;
+        // Of the main table the default routes and ours count, whatever else a routing daemon has there.
+        let matters = |head: RouteHead| head.length == 0 || head.protocol == protocol;
+        let mut found = self.requests.dump_where(encode::table_routes(family, MAIN_TABLE), matters)?;
+        for request in [encode::all_links(), encode::all_addresses(family), encode::all_rules(family)]
+            .into_iter()
+            .chain(self.tables.clone().map(|table| encode::table_routes(family, table)))
+        {
+            found.extend(self.requests.dump(request)?);
         }
+        found.iter().flat_map(decode::inputs).for_each(|input| dump.add(input));
         Ok(dump)
     }
 

@@ -13,6 +13,8 @@
 //! [`enter()`] first, while the process has one thread; then make a [`World`], start the daemon in its router, and watch
 //! what a [`Client`] loses.
 
+#[cfg(test)]
+mod alone;
 mod client;
 pub mod clock;
 mod enter;
@@ -31,6 +33,8 @@ mod weather;
 pub mod wire;
 mod world;
 
+#[cfg(test)]
+pub(crate) use alone::alone;
 pub use client::{Client, ClientPlan, INTERVAL, Interval, Losses, Place};
 pub use enter::enter;
 pub use error::LabError;

@@ -26,6 +26,7 @@ use nix::sys::time::{TimeVal, TimeValLike};
 
 pub use monitor::{Drained, Monitor, Notification};
 use raw::Control;
+pub use raw::RouteHead;
 
 /// One datagram carries at most this many requests: their acknowledgements must fit the receive queue together, and
 /// the routing lock is not held for longer than about a millisecond at a stretch.
@@ -135,10 +136,22 @@ impl Requests {
     /// # Errors
     /// The kernel refused, or the table changed during each of several attempts ([`io::ErrorKind::Interrupted`]).
     pub fn dump(&mut self, request: RouteNetlinkMessage) -> io::Result<Vec<RouteNetlinkMessage>> {
+        self.dump_where(request, |_| true)
+    }
+
+    /// As [`Requests::dump`], but of routes only those that pass: a table of the whole Internet is read, not kept.
+    ///
+    /// # Errors
+    /// As [`Requests::dump`].
+    pub fn dump_where(
+        &mut self,
+        request: RouteNetlinkMessage,
+        keep: impl Fn(RouteHead) -> bool,
+    ) -> io::Result<Vec<RouteNetlinkMessage>> {
         let may_be_missing = matches!(request, RouteNetlinkMessage::GetRoute(_));
         let mut request = envelope(request, NLM_F_DUMP);
         for _ in 0..DUMP_ATTEMPTS {
-            match self.dump_once(&mut request)? {
+            match self.dump_once(&mut request, &keep)? {
                 Ok(Some(found)) => return Ok(found),
                 Ok(None) => {}
                 Err(refused) if may_be_missing && refused.is(Errno::ENOENT) => return Ok(Vec::new()),
@@ -202,6 +215,7 @@ impl Requests {
     fn dump_once(
         &mut self,
         request: &mut NetlinkMessage<RouteNetlinkMessage>,
+        keep: &impl Fn(RouteHead) -> bool,
     ) -> io::Result<Result<Option<Vec<RouteNetlinkMessage>>, Refused>> {
         let bytes = self.serialize(request)?;
         self.send(&bytes)?;
@@ -215,6 +229,7 @@ impl Requests {
                     Some(Control::Ended(Err(refused))) => return Ok(Err(refused)),
                     Some(Control::Ended(Ok(()))) => return Ok(Ok((!interrupted).then_some(found))),
                     Some(Control::Nothing) => {}
+                    None if message.route().is_some_and(|head| !keep(head)) => {}
                     None => match message.parse() {
                         Ok(object) => found.push(object),
                         Err(_) => self.skipped += 1,

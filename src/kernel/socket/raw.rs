@@ -15,6 +15,8 @@ use super::Refused;
 
 /// A link, in linux/rtnetlink.h.
 const RTM_NEWLINK: u16 = 16;
+/// A route, in linux/rtnetlink.h.
+const RTM_NEWROUTE: u16 = 24;
 /// Length, type, flags, sequence number, port.
 const HEADER_BYTES: usize = 16;
 /// The attribute of an acknowledgement that holds an explanation in words.
@@ -30,6 +32,15 @@ pub(super) struct Raw<'a> {
     pub(super) sequence: u32,
     /// With the header, without padding.
     whole: &'a [u8],
+}
+
+/// What tells the routes that matter from those that don't, without reading them whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RouteHead {
+    /// Of the destination's prefix, bits.
+    pub length: u8,
+    /// Who made it.
+    pub protocol: u8,
 }
 
 /// What netlink itself, rather than routing, has to say.
@@ -83,6 +94,12 @@ impl Raw<'_> {
     pub(super) fn link_flags(&self) -> Option<u32> {
         // Family, padding, type and index come before them.
         u32_at(self.payload(), 8).filter(|_| self.kind == RTM_NEWLINK)
+    }
+
+    /// The first bytes of a route (struct rtmsg): what the destination's prefix and the protocol are.
+    pub(super) fn route(&self) -> Option<RouteHead> {
+        let head: &[u8; 6] = self.payload().first_chunk()?;
+        Some(RouteHead { length: head[1], protocol: head[5] }).filter(|_| self.kind == RTM_NEWROUTE)
     }
 
     /// How much of the refused request an acknowledgement quotes.

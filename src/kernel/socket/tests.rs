@@ -8,10 +8,10 @@ use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage as Message};
-use nix::sched::{CloneFlags, unshare};
 
 use super::raw::Control;
 use super::*;
+use crate::lab::alone;
 
 /// One control message, as the kernel builds it.
 fn bytes(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
@@ -110,19 +110,6 @@ fn a_refusal_names_the_error_and_the_kernels_words() {
     assert_eq!(refused.to_string(), "File exists (17)");
 }
 
-/// Runs in a fresh network namespace; where that is forbidden, says so and does nothing.
-fn in_namespace(test: impl FnOnce() + Send) {
-    thread::scope(|scope| {
-        let runner = scope.spawn(|| match unshare(CloneFlags::CLONE_NEWNET) {
-            Ok(()) => test(),
-            Err(errno) => eprintln!("skipped, no network namespace for this test: {errno}"),
-        });
-        if let Err(panic) = runner.join() {
-            std::panic::resume_unwind(panic);
-        }
-    });
-}
-
 fn loopback_up() -> Message {
     let mut link = LinkMessage::default();
     link.header.index = 1;
@@ -154,7 +141,7 @@ fn dump_of(table: u8) -> Message {
 
 #[test]
 fn every_request_of_several_batches_gets_its_own_answer() {
-    in_namespace(|| {
+    alone(|| {
         let mut requests = Requests::open().unwrap();
         assert_eq!(requests.transact(Vec::new()).unwrap(), []);
         assert_eq!(requests.transact(vec![(loopback_up(), 0)]).unwrap(), [Ok(())]);
@@ -176,13 +163,34 @@ fn every_request_of_several_batches_gets_its_own_answer() {
 }
 
 #[test]
+fn routes_that_do_not_matter_are_read_over() {
+    alone(|| {
+        let mut requests = Requests::open().unwrap();
+        requests.transact(vec![(loopback_up(), 0)]).unwrap();
+        let mut all: Vec<RouteMessage> = (0..100).map(|host| route(host, 200)).collect();
+        all[7].header.protocol = RouteProtocol::Other(117);
+        all[8].header.destination_prefix_length = 0;
+        all[8].attributes.remove(0);
+        let all = all.into_iter().map(|route| (Message::NewRoute(route), NLM_F_CREATE)).collect();
+        assert!(requests.transact(all).unwrap().iter().all(Result::is_ok));
+        let matters = |head: RouteHead| head.length == 0 || head.protocol == 117;
+        assert_eq!(requests.dump_where(dump_of(200), matters).unwrap().len(), 2);
+        // The filter is for routes: of links it lets all pass.
+        assert_eq!(
+            requests.dump_where(Message::GetLink(LinkMessage::default()), |_| false).unwrap().len(),
+            1
+        );
+    });
+}
+
+#[test]
 fn a_table_that_does_not_exist_is_empty() {
-    in_namespace(|| assert_eq!(Requests::open().unwrap().dump(dump_of(201)).unwrap(), []));
+    alone(|| assert_eq!(Requests::open().unwrap().dump(dump_of(201)).unwrap(), []));
 }
 
 #[test]
 fn a_refusal_carries_the_kernels_words() {
-    in_namespace(|| {
+    alone(|| {
         let mut bad = route(1, 200);
         bad.attributes.push(RouteAttribute::Gateway(RouteAddress::Inet(Ipv4Addr::new(203, 0, 113, 1))));
         bad.header.scope = RouteScope::Universe;
@@ -196,7 +204,7 @@ fn a_refusal_carries_the_kernels_words() {
 
 #[test]
 fn one_link_can_be_asked_for() {
-    in_namespace(|| {
+    alone(|| {
         let mut requests = Requests::open().unwrap();
         let mut link = LinkMessage::default();
         link.header.index = 1;
@@ -211,7 +219,7 @@ fn one_link_can_be_asked_for() {
 
 #[test]
 fn a_monitor_hears_of_changes_and_of_its_own_deafness() {
-    in_namespace(|| {
+    alone(|| {
         let mut monitor = Monitor::open(Some(64 * 1024)).unwrap();
         let mut heard = Vec::new();
         assert_eq!(monitor.receive(&mut heard).unwrap(), Drained::Empty);
@@ -236,7 +244,7 @@ fn a_monitor_hears_of_changes_and_of_its_own_deafness() {
 
 #[test]
 fn a_link_of_an_unknown_kind_is_refused_alone() {
-    in_namespace(|| {
+    alone(|| {
         let mut link = LinkMessage::default();
         link.attributes =
             vec![LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Other("nosuchkind".to_owned()))])];
@@ -251,7 +259,7 @@ fn a_link_of_an_unknown_kind_is_refused_alone() {
 
 #[test]
 fn a_dump_is_whole_or_an_error_while_others_change_the_table() {
-    in_namespace(|| {
+    alone(|| {
         let mut requests = Requests::open().unwrap();
         requests.transact(vec![(loopback_up(), 0)]).unwrap();
         let stable = (0..2000).map(|host| (Message::NewRoute(route(host, 200)), NLM_F_CREATE)).collect();

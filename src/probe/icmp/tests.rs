@@ -8,35 +8,17 @@ use netlink_packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkMessage, NetlinkPaylo
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{LinkFlags, LinkMessage};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Type};
 
 use super::super::Why;
 use super::*;
+use crate::lab::alone;
 
 /// Index of the loopback device of every namespace.
 const LO: u32 = 1;
 const HERE4: &str = "127.0.0.1";
 const HERE6: &str = "::1";
-
-/// Runs a test in a fresh namespace, on a thread of its own because the namespace is the thread's; `up` says whether
-/// its loopback device works. Without the right to make one, that refusal is all there is to see.
-fn alone(up: bool, test: impl FnOnce() + Send + 'static) {
-    let thread = std::thread::spawn(move || match unshare(CloneFlags::CLONE_NEWNET) {
-        Ok(()) => {
-            if up {
-                loopback_up();
-            }
-            test();
-        }
-        Err(errno) => {
-            assert_eq!(errno, Errno::EPERM, "the only reason not to get a namespace is to lack the right");
-            eprintln!("no further: a network namespace needs CAP_SYS_ADMIN, and unshare says {errno}");
-        }
-    });
-    thread.join().expect("the test in the namespace failed");
-}
 
 fn loopback_up() {
     let mut link = LinkMessage::default();
@@ -76,7 +58,8 @@ fn datagram(family: Family) -> Prober {
 
 /// A prober of each family and kind.
 fn probers() -> Vec<Prober> {
-    fs::write("/proc/sys/net/ipv4/ping_group_range", "0 2147483647").expect("/proc/sys is writable");
+    fs::write("/proc/sys/net/ipv4/ping_group_range", "0 0")
+        .expect("/proc/sys is writable, and our group is 0");
     let raw = Family::ALL.map(|family| Prober::open("lo", LO, family).unwrap());
     raw.into_iter().chain(Family::ALL.map(datagram)).collect()
 }
@@ -112,7 +95,8 @@ fn answered(reports: &[Report]) -> Vec<(u64, u16)> {
 
 #[test]
 fn every_family_and_kind_gets_its_answers_with_their_times() {
-    alone(true, || {
+    alone(|| {
+        loopback_up();
         for mut prober in probers() {
             let family = prober.verifier.family;
             prober.send(u64::MAX - 1, &asks(1000, here(family)), &mut Vec::new());
@@ -129,7 +113,8 @@ fn every_family_and_kind_gets_its_answers_with_their_times() {
 
 #[test]
 fn raw_is_preferred_and_the_filter_keeps_others_answers_away() {
-    alone(true, || {
+    alone(|| {
+        loopback_up();
         for family in Family::ALL {
             let mut one = Prober::open("lo", LO, family).unwrap();
             let mut other = Prober::open("lo", LO, family).unwrap();
@@ -145,7 +130,8 @@ fn raw_is_preferred_and_the_filter_keeps_others_answers_away() {
 
 #[test]
 fn a_prober_with_the_same_id_still_believes_only_its_own_answers() {
-    alone(true, || {
+    alone(|| {
+        loopback_up();
         let [mut one, mut other] = [Key::new(), Key::new()]
             .map(|key| Prober::with(socket::open("lo", LO, Family::V4, 99).unwrap(), key, LO, Family::V4));
         one.send(1, &asks(3, here(Family::V4)), &mut Vec::new());
@@ -157,7 +143,8 @@ fn a_prober_with_the_same_id_still_believes_only_its_own_answers() {
 
 #[test]
 fn an_overflow_of_our_own_buffer_is_told_with_the_answers_that_found_room() {
-    alone(true, || {
+    alone(|| {
+        loopback_up();
         for mut prober in probers() {
             setsockopt(&prober, sockopt::RcvBuf, &2048).unwrap();
             prober.send(5, &asks(100, here(prober.verifier.family)), &mut Vec::new());
@@ -176,7 +163,8 @@ fn an_overflow_of_our_own_buffer_is_told_with_the_answers_that_found_room() {
 
 #[test]
 fn what_cannot_be_sent_is_told_and_the_rest_goes() {
-    alone(true, || {
+    alone(|| {
+        loopback_up();
         for mut prober in probers() {
             let family = prober.verifier.family;
             let (bad, errno) = match family {
@@ -207,7 +195,7 @@ fn what_cannot_be_sent_is_told_and_the_rest_goes() {
 
 #[test]
 fn on_a_device_that_is_down_nothing_can_be_sent() {
-    alone(false, || {
+    alone(|| {
         for family in Family::ALL {
             let mut prober = Prober::open("lo", LO, family).unwrap();
             let mut out = Vec::new();
@@ -220,7 +208,8 @@ fn on_a_device_that_is_down_nothing_can_be_sent() {
 
 #[test]
 fn a_name_that_does_not_fit_the_index_is_refused() {
-    alone(true, || {
+    alone(|| {
+        loopback_up();
         let long = "l".repeat(40);
         for (name, index) in
             [("lo", 2), ("nothing", 1), ("", 1), ("", 0), ("lo\0", 1), (&long, 1), ("lo/../lo", 1)]
@@ -258,7 +247,8 @@ fn refuse(prober: &Prober, kind: u8, code: u8, spoil: bool) {
 
 #[test]
 fn an_icmp_error_about_a_probe_is_told_and_does_not_hinder_the_next() {
-    alone(true, || {
+    alone(|| {
+        loopback_up();
         for mut prober in probers() {
             let family = prober.verifier.family;
             let errors = match family {
@@ -286,7 +276,8 @@ fn an_icmp_error_about_a_probe_is_told_and_does_not_hinder_the_next() {
 
 #[test]
 fn an_icmp_error_that_does_not_quote_our_cookie_is_not_believed() {
-    alone(true, || {
+    alone(|| {
+        loopback_up();
         for mut prober in probers() {
             let family = prober.verifier.family;
             let [_, exceeded] = super::super::packet::error_types(family);
