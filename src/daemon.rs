@@ -234,7 +234,7 @@ impl Daemon {
                     if std::mem::take(&mut self.overrun) {
                         match self.overruns.say(now()) {
                             Some(count) => {
-                                warn!(count; "notifications were lost: reading the kernel's state afresh")
+                                warn!(count; "notifications were lost: reading the kernel's state afresh");
                             }
                             None => debug!("notifications were lost again"),
                         }
