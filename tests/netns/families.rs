@@ -1,17 +1,21 @@
 //! IPv4 and IPv6 fail separately.
 
 use super::Case;
-use super::expect::{becomes, same};
+use super::expect::{becomes, remains, same};
+use super::hands::{DHCP, STATIC, add};
 use super::site::{DETECTION, LONG_WINDOW, Site};
 use super::traffic::Traffic;
 use libtest_mimic::Failed;
 use std::time::Duration;
 use uplinkd::engine::Family;
+use uplinkd::engine::route::{How, Op, Prefix, Route};
 use uplinkd::lab::{ClientPlan, Path, Place, World};
 
 pub(super) const CASES: &[Case] = &[
     ("ipv4_dies_while_ipv6_lives", || one_dies(Family::V4)),
     ("ipv6_dies_while_ipv4_lives", || one_dies(Family::V6)),
+    ("what_a_stranger_deletes_of_ours_in_ipv6_comes_back", deleted),
+    ("a_default_of_ipv6_that_outranks_ours_is_taken_over_and_put_back_after_a_crash", taken_over),
     ("a_crash_and_an_end_leave_both_families_as_they_should", ends),
 ];
 
@@ -85,4 +89,48 @@ fn ends() -> Result<(), Failed> {
     let (code, took) = site.terminate()?;
     same(&(code, took < Duration::from_secs(1)), &(Some(0), true), "the end")?;
     becomes("what is left of ours", &vec![], || Ok([site.ours(Family::V4)?, site.ours(Family::V6)?].concat()))
+}
+
+/// As in IPv4, though the kernel has other rules here: replacing, duplicates and the order of routes are its own.
+fn deleted() -> Result<(), Failed> {
+    let site = settled(&[])?;
+    site.world.change(0, |line| line.v6.from_internet.blackhole = true)?;
+    site.wait_for_family("ipv6", "fallback", "wan1")?;
+    let before = site.ours(Family::V6)?;
+    // Each alone would be answered ever more slowly: all routes at once, then all rules.
+    let routes = site.our_routes_of(Family::V6)?;
+    same(&routes.len(), &7, "three default routes in main, two routes in each table")?;
+    site.stranger(&routes.into_iter().map(Op::DeleteRoute).collect::<Vec<_>>())?;
+    becomes("what is ours", &before, || site.ours(Family::V6))?;
+    let rules = site.our_rules_of(Family::V6)?;
+    same(&rules.is_empty(), &false, "no rules")?;
+    site.stranger(&rules.into_iter().map(Op::DeleteRule).collect::<Vec<_>>())?;
+    becomes("what is ours", &before, || site.ours(Family::V6))?;
+    // His in the place of ours.
+    let his = site.route(Prefix::default_route(Family::V6), 0, 1, STATIC)?;
+    site.stranger(&[Op::PutRoute(Route { table: 7701, ..his }, How::Replace)])?;
+    becomes("what is ours", &before, || site.ours(Family::V6))?;
+    remains("what is ours", Duration::from_millis(500), || site.ours(Family::V6))?;
+    site.wait_for_family("ipv6", "fallback", "wan1").map(drop)
+}
+
+fn taken_over() -> Result<(), Failed> {
+    let mut site = settled(&["--foreign-defaults=replace"])?;
+    let his = "default via 2001:db8:2::1 dev wan1 proto dhcp metric 7".to_owned();
+    let main = defaults(Family::V6, false);
+    for _ in 0..2 {
+        site.stranger(&[add(&site.route(Prefix::default_route(Family::V6), 1, 7, DHCP)?)])?;
+        becomes("main table", &main, || site.defaults(Family::V6))?;
+        becomes(
+            "shelf",
+            &vec!["default via 2001:db8:2::1 dev wan1 table 7701 proto dhcp metric 1000007".to_owned()],
+            || site.shelf(Family::V6, 7701),
+        )?;
+    }
+    remains("main table", Duration::from_millis(500), || site.defaults(Family::V6))?;
+    site.kill();
+    let output = site.command(&["cleanup"])?;
+    same(&output.status.code(), &Some(0), "exit code of cleanup")?;
+    same(&site.defaults(Family::V6)?, &vec![his], "main table")?;
+    same(&site.ours(Family::V6)?, &vec![], "what is ours")
 }

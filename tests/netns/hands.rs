@@ -59,13 +59,23 @@ impl Site {
 
     /// The routes of ours that are there, as values.
     pub(super) fn our_routes(&self) -> Result<Vec<Route>, Failed> {
-        let routes = self.dump(Family::V4)?.routes;
+        self.our_routes_of(Family::V4)
+    }
+
+    /// The same of one family.
+    pub(super) fn our_routes_of(&self, family: Family) -> Result<Vec<Route>, Failed> {
+        let routes = self.dump(family)?.routes;
         Ok(routes.into_iter().filter(|route| route.protocol == 117).collect())
     }
 
     /// The rules of ours that are there, as values.
     pub(super) fn our_rules(&self) -> Result<Vec<Rule>, Failed> {
-        let rules = self.dump(Family::V4)?.rules;
+        self.our_rules_of(Family::V4)
+    }
+
+    /// The same of one family.
+    pub(super) fn our_rules_of(&self, family: Family) -> Result<Vec<Rule>, Failed> {
+        let rules = self.dump(family)?.rules;
         Ok(rules.into_iter().filter(|rule| rule.protocol == 117).collect())
     }
 }

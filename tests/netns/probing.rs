@@ -6,6 +6,7 @@ use super::hands::{STATIC, add, network};
 use super::site::{DETECTION, LONG_WINDOW, PATIENT, Site, path};
 use super::traffic::Traffic;
 use libtest_mimic::Failed;
+use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use uplinkd::lab::{Complaint, Forgery, World};
@@ -17,6 +18,7 @@ pub(super) const CASES: &[Case] = &[
     ("duplicated_answers_move_nothing", duplicated),
     ("a_delay_that_varies_and_packets_out_of_order_move_nothing", unsteady),
     ("probes_leave_by_their_own_uplink_even_when_the_main_table_points_elsewhere", own_uplink),
+    ("a_thousand_targets_are_asked_in_bursts_and_none_is_lost_on_the_way", thousand),
     ("a_router_that_complains_makes_failure_faster_than_silence", complaints),
 ];
 
@@ -146,4 +148,43 @@ fn complaints() -> Result<(), Failed> {
         within(&took, Duration::ZERO..=Duration::from_millis(1500), &format!("{complaint:?}"))?;
     }
     Ok(())
+}
+
+const THOUSAND: &str = r#"
+[[uplink]]
+interface = "wan0"
+gateway6 = "2001:db8:1::1"
+[[uplink]]
+interface = "wan1"
+gateway6 = "2001:db8:2::1"
+[probe]
+interval = "500ms"
+standby_interval = "500ms"
+confirm_interval = "500ms"
+timeout = "2s"
+quorum = 990
+"#;
+
+/// With a quorum of nearly all, what our own bursts push out of a queue would be an outage.
+fn thousand() -> Result<(), Failed> {
+    let targets: Vec<String> =
+        (1..=1000).map(|number| format!("{:?}", World::target_v6(number).to_string())).collect();
+    let site = Site::configured(&format!("{THOUSAND}targets = [{}]", targets.join(", ")))?;
+    let both = |status: &Value, health: &str| {
+        [0, 1].iter().all(|uplink| status["uplinks"][uplink]["families"]["ipv6"]["health"] == health)
+    };
+    site.wait("both healthy", |status| both(status, "healthy"))?;
+    site.world.reset_tallies();
+    std::thread::sleep(Duration::from_secs(3));
+    let status = site.status()?;
+    same(&both(&status, "healthy"), &true, "still healthy")?;
+    let path = &status["uplinks"][0]["families"]["ipv6"];
+    same(&path["loss_percent"].as_f64(), &Some(0.0), "loss")?;
+    let asked =
+        [1, 500, 1000].map(|number| site.world.seen(0).map(|seen| seen.echoes_to(World::target_v6(number))));
+    for count in asked {
+        within(&count?, 3..=u64::MAX, "questions to one of them")?;
+    }
+    site.blackhole(0, true)?;
+    site.wait("down", |status| status["uplinks"][0]["families"]["ipv6"]["health"] == "down").map(drop)
 }

@@ -19,6 +19,7 @@ pub(super) const CASES: &[Case] = &[
     ("notifications_that_were_lost_are_made_up_for_by_a_fresh_look", lost),
     ("a_storm_of_routes_moves_nothing_and_starves_nothing", storm),
     ("status_is_answered_in_the_midst_of_a_storm", status),
+    ("the_end_is_prompt_in_the_midst_of_a_storm", end),
     ("a_pause_of_the_daemon_is_no_outage_of_the_lines", pause),
 ];
 
@@ -75,10 +76,9 @@ fn storm() -> Result<(), Failed> {
     becomes("what is ours", &before, || site.ours(Family::V4))
 }
 
-/// A storm without a break: there is always something to be read, and always somebody who asks.
-fn status() -> Result<(), Failed> {
-    let site = Site::settled(&[])?;
-    let routes = routes(&site, 500)?;
+/// Adds and deletes without a break, while something else is done.
+fn amid_a_storm<T>(site: &Site, act: impl FnOnce() -> Result<T, Failed>) -> Result<T, Failed> {
+    let routes = routes(site, 500)?;
     let mut ops: Vec<Op> = routes.iter().map(add).collect();
     ops.extend(routes.into_iter().map(Op::DeleteRoute));
     let over = AtomicBool::new(false);
@@ -90,20 +90,42 @@ fn status() -> Result<(), Failed> {
             }
             outcome
         });
+        let acted = act();
+        over.store(true, Ordering::Relaxed);
+        stranger.join().map_err(|_| "the stranger panicked")??;
+        acted
+    })
+}
+
+/// There is always something to be read, and always somebody who asks.
+fn status() -> Result<(), Failed> {
+    let site = Site::settled(&[])?;
+    amid_a_storm(&site, || {
         let begin = now();
         let mut slowest = Duration::ZERO;
-        let mut asked = Ok(());
-        while asked.is_ok() && begin.elapsed() < Duration::from_secs(2) {
+        while begin.elapsed() < Duration::from_secs(2) {
             let before = now();
-            asked = site.status().map(drop);
+            site.status()?;
             slowest = slowest.max(before.elapsed());
         }
-        over.store(true, Ordering::Relaxed);
-        asked?;
-        stranger.join().map_err(|_| "the stranger panicked")??;
         within(&slowest, Duration::ZERO..=Duration::from_secs(1), "the slowest answer")
     })?;
     site.wait_for("primary", "wan0").map(drop)
+}
+
+fn end() -> Result<(), Failed> {
+    let mut site = Site::settled(&["--on-exit=remove"])?;
+    amid_a_storm(&site, || {
+        site.signal(Signal::SIGTERM)?;
+        let begin = now();
+        while site.status().is_ok() {
+            within(&begin.elapsed(), Duration::ZERO..=Duration::from_secs(2), "time to end")?;
+        }
+        Ok(())
+    })?;
+    let (code, _) = site.terminate()?;
+    same(&code, &Some(0), "exit code")?;
+    same(&site.ours(Family::V4)?, &vec![], "what is left of ours")
 }
 
 /// Four rounds are under way when it stops, and their answers are there when it goes on, long after their time.
