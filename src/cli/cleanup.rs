@@ -12,6 +12,9 @@ use crate::kernel::Kernel;
 use anyhow::Context as _;
 use clap::Args;
 
+/// How often a family is looked at until nothing of ours is found.
+const LOOKS: usize = 16;
+
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Configuration file whose tables, priorities and protocol count [default: the usual ones]
@@ -33,18 +36,28 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let mut clean = true;
     let mut nothing = true;
     for family in Family::ALL {
-        let dump = kernel.dump(family).with_context(|| format!("cannot read the {} state", family.name()))?;
-        let names: Names = dump.links.iter().map(|link| (link.index, link.name.clone())).collect();
-        let observed = observed(dump);
-        let ops = reconcile(&plan::leave(&settings, &observed), &observed, &plan::ours(&settings)).ops;
-        nothing &= ops.is_empty();
-        let refused =
-            if arguments.dry_run { vec![] } else { kernel.apply(&ops).context("netlink did not answer")? };
-        for (place, op) in ops.iter().enumerate() {
-            let refusal = refused.iter().find(|(refused, _)| *refused == place);
-            clean &= refusal.is_none();
-            let note = refusal.map_or(String::new(), |(_, refusal)| format!("   # refused: {refusal}"));
-            print_line(&format!("{}{note}", op.words(&names)));
+        // Of twins, which the kernel allows among rules, each look removes one.
+        for _ in 0..LOOKS {
+            let dump =
+                kernel.dump(family).with_context(|| format!("cannot read the {} state", family.name()))?;
+            let names: Names = dump.links.iter().map(|link| (link.index, link.name.clone())).collect();
+            let observed = observed(dump);
+            let ops = reconcile(&plan::leave(&settings, &observed), &observed, &plan::ours(&settings)).ops;
+            nothing &= ops.is_empty();
+            let refused = if arguments.dry_run {
+                vec![]
+            } else {
+                kernel.apply(&ops).context("netlink did not answer")?
+            };
+            for (place, op) in ops.iter().enumerate() {
+                let refusal = refused.iter().find(|(refused, _)| *refused == place);
+                let note = refusal.map_or(String::new(), |(_, refusal)| format!("   # refused: {refusal}"));
+                print_line(&format!("{}{note}", op.words(&names)));
+            }
+            clean &= refused.is_empty();
+            if arguments.dry_run || ops.is_empty() || !refused.is_empty() {
+                break;
+            }
         }
     }
     if nothing {

@@ -69,7 +69,7 @@ pub fn lock(settings: &Settings) -> anyhow::Result<Lock> {
         Ok(()) => listen(&lock, Backlog::MAXALLOWABLE).context("cannot listen on the lock")?,
         Err(nix::Error::EADDRINUSE) => match holder(&address)? {
             Holder::Daemon(pid) => anyhow::bail!(
-                "another uplinkd (process {pid}) already manages table {} here; stop it first, or give this one tables and a protocol of its own",
+                "another uplinkd already manages table {} here (process {pid}); stop it first, or give this one tables and a protocol of its own",
                 settings.routing.first_table
             ),
             Holder::Stranger(who) => {

@@ -7,15 +7,20 @@ use super::site::{LONG_WINDOW, Site};
 use super::traffic::Traffic;
 use super::{powerless, site};
 use libtest_mimic::Failed;
+use netlink_packet_core::NLM_F_CREATE;
 use std::process::Output;
 use std::time::Duration;
+use uplinkd::engine::Family;
 use uplinkd::engine::route::Op;
+use uplinkd::kernel::encode;
+use uplinkd::kernel::socket::Requests;
 use uplinkd::lab::World;
 use uplinkd::lab::clock::now;
 
 pub(super) const CASES: &[Case] = &[
     ("plan_prints_what_would_be_done_and_changes_nothing", plan),
     ("cleanup_after_a_crash_removes_what_is_ours_and_only_that", cleanup),
+    ("cleanup_finds_the_twin_of_a_rule_too", twins),
     ("cleanup_is_refused_while_the_daemon_runs", cleanup_refused),
     ("a_second_daemon_in_the_same_namespace_is_refused", second_daemon),
     ("a_second_daemon_in_another_namespace_is_welcome", other_namespace),
@@ -106,6 +111,20 @@ fn cleanup() -> Result<(), Failed> {
     let output = site.command(&["cleanup"])?;
     ended(&output, 0)?;
     says(&stdout(&output), &["nothing of ours is here"])
+}
+
+/// Who leaves out NLM_F_EXCL gets the same rule twice.
+fn twins() -> Result<(), Failed> {
+    let mut site = Site::settled(&[])?;
+    let rules = site.our_rules()?;
+    site.kill();
+    let again: Vec<_> =
+        rules.iter().map(|rule| (encode::request(&Op::AddRule(rule.clone())).0, NLM_F_CREATE)).collect();
+    let outcomes = site.world.router().run(|| Requests::open()?.transact(again))??;
+    same(&outcomes.iter().all(Result::is_ok), &true, "the kernel takes twins")?;
+    same(&site.our_rules()?.len(), &(2 * rules.len()), "rules of ours")?;
+    ended(&site.command(&["cleanup"])?, 0)?;
+    same(&site.ours(Family::V4)?, &vec![], "what is left of ours")
 }
 
 fn cleanup_refused() -> Result<(), Failed> {

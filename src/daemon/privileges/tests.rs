@@ -18,7 +18,7 @@ fn two_daemons_of_the_same_tables_keep_apart() {
     alone(|| {
         let first = lock(&settings(7700)).unwrap();
         let refusal = lock(&settings(7700)).unwrap_err().to_string();
-        let words = format!("process {}) already manages table 7700", std::process::id());
+        let words = format!("already manages table 7700 here (process {})", std::process::id());
         assert!(refusal.contains(&words), "{refusal}");
         drop(lock(&settings(8800)).unwrap());
         drop(first);
