@@ -103,6 +103,11 @@ pub fn main() -> ExitCode {
         Command::States(arguments) => states::run(&arguments),
         Command::Cleanup(arguments) => cleanup::run(&arguments),
     };
+    // What was done is done; but whoever reads the result must know that it is not all there.
+    let result = match (result, print::trouble()) {
+        (Ok(_), Some(error)) => Err(Failure::Failed(anyhow::anyhow!("cannot write the result: {error}"))),
+        (result, _) => result,
+    };
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Bad) => ExitCode::from(1),
@@ -167,7 +172,7 @@ impl From<client::Error> for Failure {
     fn from(error: client::Error) -> Self {
         let text = error.to_string();
         match error {
-            client::Error::Unreachable { .. } => Self::Unreachable(text),
+            client::Error::Unreachable { .. } | client::Error::Silent { .. } => Self::Unreachable(text),
             client::Error::Forbidden { .. } => Self::Permission(text),
             client::Error::Refused(_) | client::Error::Broken(_) => Self::Failed(anyhow::anyhow!(text)),
         }

@@ -33,6 +33,9 @@ const FAREWELL: Duration = Duration::from_millis(800);
 /// Notifications taken in one go, so that a storm of routes starves neither probes nor timers.
 const MAX_DRAINS: usize = 16;
 
+/// By how much the two clocks may drift apart before that is news: slewing takes minutes for this.
+const CLOCK_SET_MS: u64 = 100;
+
 /// The daemon's parts, wired.
 struct Daemon {
     engine: Engine,
@@ -43,6 +46,8 @@ struct Daemon {
     /// What drivers had to say while the engine's actions were carried out.
     inputs: VecDeque<Input>,
     started: u64,
+    /// See [`Daemon::epoch`].
+    epoch_ms: u64,
     done: bool,
     /// Operations of the farewell that the kernel refused.
     left_behind: usize,
@@ -89,6 +94,7 @@ async fn serve(config: Config, tuning: &Tuning) -> anyhow::Result<()> {
         poller,
         inputs: VecDeque::new(),
         started: wall(),
+        epoch_ms: 0,
         done: false,
         left_behind: 0,
         overrun: false,
@@ -254,11 +260,22 @@ impl Daemon {
         }
     }
 
+    /// What the wall clock would have shown at the engine's time zero: the same number in each answer, unless somebody
+    /// has set the clock.
+    fn epoch(&mut self) -> u64 {
+        let epoch = wall().saturating_sub(u64::try_from(now().0.as_millis()).unwrap_or(0));
+        if epoch.abs_diff(self.epoch_ms) > CLOCK_SET_MS {
+            self.epoch_ms = epoch;
+        }
+        self.epoch_ms
+    }
+
     fn answer(&mut self, request: &str) -> Answer {
         match request {
             "status" => {
+                let epoch = self.epoch();
                 let report = self.engine.report(now());
-                Ok(status::render(&report, self.engine.settings(), now(), wall(), self.started))
+                Ok(status::render(&report, self.engine.settings(), epoch, self.started))
             }
             other => Err(format!("unknown request `{other}`: this daemon knows `status`")),
         }

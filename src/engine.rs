@@ -15,6 +15,7 @@ mod family;
 pub mod input;
 pub mod inventory;
 pub mod monitor;
+mod pairs;
 pub mod plan;
 pub mod reconcile;
 pub mod report;
@@ -30,6 +31,7 @@ mod tests;
 
 pub use action::Action;
 pub use input::Input;
+use serde::{Deserialize, Serialize};
 pub use settings::{Family, Settings};
 pub use time::Time;
 
@@ -60,7 +62,7 @@ pub enum Reason {
 }
 
 /// The engine.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Engine {
     settings: Settings,
     inventory: Inventory,
@@ -73,7 +75,7 @@ pub struct Engine {
     next_transition: u64,
     next_generation: u64,
     /// Interfaces whose `ignore_routes_with_linkdown` the kernel refused to change.
-    linkdown_refused: BTreeSet<u32>,
+    linkdown_refused: BTreeSet<(Family, u32)>,
     carrier_asked: Time,
     smells_until: Time,
     /// When the first of the answers came that are not judged yet.
@@ -290,13 +292,13 @@ impl Engine {
 
     /// Does the kernel have what we want, and is that still what we want?
     fn replan(&mut self, now: Time) {
-        let names = self.inventory.names();
+        let (names, own) = (self.inventory.names(), self.inventory.own_addresses());
         for index in 0..self.families.len() {
             let state = &self.families[index];
             let family = state.family;
             let desired = state.plan(&self.settings);
             let difference = state.difference(&desired, &self.settings);
-            let conditions = state.conditions(&difference, &self.settings, &names);
+            let conditions = state.conditions(&difference, &self.settings, &names, &own);
             let fresh = conditions.difference(&state.notices).cloned().map(Action::Notice);
             self.actions.extend(fresh);
             let state = &mut self.families[index];

@@ -13,12 +13,15 @@ pub mod socket;
 mod tests;
 
 use crate::engine::Family;
-use crate::engine::input::{Dump, Input};
+use crate::engine::input::{Dump, Input, Link};
 use crate::engine::plan;
 use crate::engine::route::{MAIN_TABLE, Op};
 use crate::engine::settings::Settings;
+use nix::unistd::{AccessFlags, access};
 use socket::{Refused, Requests, RouteHead};
+use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 
 /// The request side: reads the kernel and changes it.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ pub struct Kernel {
     /// Those of the uplinks.
     tables: std::ops::Range<u32>,
     protocol: u8,
+    /// Names of the uplinks' interfaces; none where every interface counts.
+    managed: Vec<String>,
 }
 
 impl Kernel {
@@ -36,7 +41,12 @@ impl Kernel {
     /// As [`Requests::open`].
     pub fn open(settings: &Settings) -> io::Result<Self> {
         let tables = plan::ours(settings).tables;
-        Ok(Self { requests: Requests::open()?, tables, protocol: settings.routing.protocol })
+        Ok(Self {
+            requests: Requests::open()?,
+            tables,
+            protocol: settings.routing.protocol,
+            managed: settings.uplinks.iter().map(|uplink| uplink.interface.clone()).collect(),
+        })
     }
 
     /// The same for every table that could be ours: what an earlier configuration has left.
@@ -52,7 +62,14 @@ impl Kernel {
     /// # Errors
     /// The kernel refused, or the tables change faster than they can be read.
     pub fn dump(&mut self, family: Family) -> io::Result<Dump> {
-        let mut dump = Dump { family, links: vec![], addresses: vec![], routes: vec![], rules: vec![] };
+        let mut dump = Dump {
+            family,
+            links: vec![],
+            addresses: vec![],
+            routes: vec![],
+            rules: vec![],
+            linkdown: BTreeMap::new(),
+        };
         let protocol = self.protocol;
         // Of the main table the default routes and ours count, whatever else a routing daemon has there.
         let matters = |head: RouteHead| head.length == 0 || head.protocol == protocol;
@@ -64,6 +81,15 @@ impl Kernel {
             found.extend(self.requests.dump(request)?);
         }
         found.iter().flat_map(decode::inputs).for_each(|input| dump.add(input));
+        if family == Family::V6 {
+            let counts = |link: &&Link| self.managed.is_empty() || self.managed.contains(&link.name);
+            let known = dump
+                .links
+                .iter()
+                .filter(counts)
+                .filter_map(|link| Some((link.index, linkdown_v6(&link.name)?)));
+            dump.linkdown = known.collect();
+        }
         Ok(dump)
     }
 
@@ -98,17 +124,28 @@ impl Kernel {
     /// # Errors
     /// The socket failed: it is not known what was done.
     pub fn apply(&mut self, ops: &[Op]) -> io::Result<Vec<(usize, Refused)>> {
-        let results = self.requests.transact(ops.iter().map(encode::request).collect())?;
-        for (op, _) in ops.iter().zip(&results).filter(|(_, result)| result.is_ok()) {
-            if let Op::IgnoreLinkdown { index, on } = op {
-                ignore_linkdown_v6(*index, *on);
+        let mut requests = vec![];
+        let mut refused = vec![];
+        for (place, op) in ops.iter().enumerate() {
+            match op {
+                Op::IgnoreLinkdown { family: Family::V6, index, on } => {
+                    refused.extend(set_linkdown_v6(*index, *on).err().map(|refusal| (place, refusal)));
+                }
+                Op::PutRoute(..)
+                | Op::DeleteRoute(_)
+                | Op::AddRule(_)
+                | Op::DeleteRule(_)
+                | Op::IgnoreLinkdown { family: Family::V4, .. } => {
+                    requests.push((place, encode::request(op)));
+                }
             }
         }
-        Ok(results
-            .into_iter()
-            .enumerate()
-            .filter_map(|(place, result)| Some((place, result.err()?)))
-            .collect())
+        let (places, requests): (Vec<usize>, Vec<_>) = requests.into_iter().unzip();
+        let results = self.requests.transact(requests)?;
+        refused.extend(
+            places.into_iter().zip(results).filter_map(|(place, result)| Some((place, result.err()?))),
+        );
+        Ok(refused)
     }
 }
 
@@ -119,11 +156,24 @@ pub fn interface_name(index: u32) -> String {
     name.unwrap_or_else(|| format!("if{index}"))
 }
 
-/// IPv6 has no netlink attribute for it, only a file, which containers may have read-only: best effort.
-fn ignore_linkdown_v6(index: u32, on: bool) {
-    let name = interface_name(index);
-    let path = format!("/proc/sys/net/ipv6/conf/{name}/ignore_routes_with_linkdown");
-    if let Err(error) = std::fs::write(&path, if on { "1" } else { "0" }) {
-        log::debug!(path, error:%; "cannot set the IPv6 side");
-    }
+/// IPv6 has no netlink attribute for it, only a file.
+fn linkdown_path(interface: &str) -> PathBuf {
+    format!("/proc/sys/net/ipv6/conf/{interface}/ignore_routes_with_linkdown").into()
+}
+
+/// The value, if it can be read and we could change it: containers may have these files read-only.
+fn linkdown_v6(interface: &str) -> Option<bool> {
+    let path = linkdown_path(interface);
+    access(&path, AccessFlags::W_OK).ok()?;
+    std::fs::read_to_string(path).ok().map(|text| text.trim() != "0")
+}
+
+fn set_linkdown_v6(index: u32, on: bool) -> Result<(), Refused> {
+    std::fs::write(linkdown_path(&interface_name(index)), if on { "1" } else { "0" }).map_err(|error| {
+        Refused {
+            // A vanished interface has no such file.
+            errno: error.raw_os_error().unwrap_or(nix::libc::EIO),
+            text: None,
+        }
+    })
 }

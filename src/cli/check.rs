@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::daemon::privileges;
 use crate::engine::inventory::Readiness;
 use crate::engine::report::Notice;
-use crate::engine::settings::{ForeignDefaults, Settings};
+use crate::engine::settings::Settings;
 use crate::engine::{Family, plan};
 use crate::kernel::Kernel;
 use clap::Args;
@@ -182,7 +182,7 @@ fn kernel(settings: &Settings, findings: &mut Findings) {
     }
     for family in &report.families {
         for notice in &family.notices {
-            strangers_route(settings, notice, findings);
+            strangers_route(notice, findings);
         }
     }
     probing::check(settings, &report, findings);
@@ -201,26 +201,41 @@ fn remedy(lacking: Readiness, interface: &str) -> String {
         Readiness::NoGateway => {
             "give a gateway; `auto` learns it from a default route that the interface has".to_owned()
         }
+        Readiness::GatewayIsOwn => "name the provider's router, not this machine".to_owned(),
         Readiness::GatewayOffLink => {
             format!("compare the gateway with the addresses of {interface} (`ip address`)")
         }
     }
 }
 
-fn strangers_route(settings: &Settings, notice: &Notice, findings: &mut Findings) {
+fn strangers_route(notice: &Notice, findings: &mut Findings) {
     match notice {
-        Notice::Outranked(_, route) if settings.routing.foreign_defaults == ForeignDefaults::Warn => findings
-            .warn(
-                format!("somebody's default route outranks ours: {route}"),
-                "give its owner (DHCP client, NetworkManager, networkd) a metric above ours, or set \
+        Notice::Outranked(_, route) => findings.warn(
+            format!("somebody's default route outranks ours: {route}"),
+            "give its owner (DHCP client, NetworkManager, networkd) a metric above ours, or set \
              foreign_defaults = \"replace\"",
-            ),
+        ),
+        Notice::Bypassed(_, route) => findings.warn(
+            format!("somebody's default route outranks ours by a way that is no uplink, and takes the traffic: {route}"),
+            "remove it, or give it a metric above ours; no setting takes it over",
+        ),
+        Notice::Untakeable(_, route) => findings.warn(
+            format!("somebody's default route outranks ours, and has several ways: {route}"),
+            "give it a metric above ours; what has several ways is not taken over",
+        ),
+        Notice::OwnTarget(_, uplink, target) => findings.error(
+            format!("{uplink}: target {target} is an address of this machine: it answers whatever the line does"),
+            "name something beyond the line",
+        ),
         Notice::Blocked(_, route) => findings.warn(
             format!("somebody's route is where ours should be: {route}"),
             "give the uplink another metric, or remove that route",
         ),
-        Notice::Outranked(..)
-        | Notice::Refused(..)
+        Notice::Evicted(_, route) => findings.warn(
+            format!("somebody's route in a table of ours would be removed: {route}"),
+            "put it elsewhere, or give us other tables (first_table)",
+        ),
+        Notice::Refused(..)
         | Notice::NoEffect(_)
         | Notice::Reasserted(..)
         | Notice::Unreadable(_)
@@ -275,7 +290,9 @@ fn reverse_path_filter(settings: &Settings, findings: &mut Findings) {
 /// Others who write routes and rules, and things of theirs where ours should be.
 fn other_writers(settings: &Settings, findings: &mut Findings) {
     if let Err(error) = privileges::lock(settings) {
-        findings.ok(format!("{error:#} (that is fine if it is the one that you mean)"));
+        let text = format!("{error:#}");
+        let (found, _) = text.split_once(';').unwrap_or((&text, ""));
+        findings.ok(format!("{found}: the one that is checked, it seems"));
     }
     if Path::new("/run/systemd/netif/links").is_dir() {
         findings.warn(

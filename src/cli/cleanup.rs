@@ -81,9 +81,15 @@ fn settings(arguments: &Arguments) -> Result<Settings, Failure> {
 }
 
 fn observed(dump: Dump) -> Observed {
-    let links = dump.links.iter().filter_map(|link| Some((link.index, link.ignore_linkdown?)));
+    let ignore_linkdown = match dump.family {
+        Family::V4 => {
+            let known = dump.links.iter().filter_map(|link| Some((link.index, link.ignore_linkdown?)));
+            known.map(|(index, on)| ((dump.family, index), on)).collect()
+        }
+        Family::V6 => dump.linkdown.iter().map(|(index, on)| ((dump.family, *index), *on)).collect(),
+    };
     Observed {
-        ignore_linkdown: links.collect(),
+        ignore_linkdown,
         routes: dump.routes.into_iter().collect(),
         rules: dump.rules.into_iter().collect(),
     }

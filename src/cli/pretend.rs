@@ -108,7 +108,11 @@ impl Pretence {
             Op::DeleteRoute(route) => vec![Input::RouteGone(route.clone())],
             Op::AddRule(rule) => vec![Input::Rule(rule.clone())],
             Op::DeleteRule(rule) => vec![Input::RuleGone(rule.clone())],
-            Op::IgnoreLinkdown { index, on } => {
+            Op::IgnoreLinkdown { family: Family::V6, index, on } => {
+                dump.linkdown.insert(*index, *on);
+                vec![]
+            }
+            Op::IgnoreLinkdown { family: Family::V4, index, on } => {
                 let Some(link) = dump.links.iter_mut().find(|link| link.index == *index) else {
                     return vec![];
                 };

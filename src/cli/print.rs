@@ -1,6 +1,7 @@
 //! Words for people: colour only on terminals, and a closed pipe is no error.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::OnceLock;
 
 /// Colours, or none.
 #[derive(Debug, Clone, Copy)]
@@ -49,10 +50,19 @@ fn wanted() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
+/// The first failure to write a result.
+static TROUBLE: OnceLock<std::io::Error> = OnceLock::new();
+
 /// A result. False when nobody reads any more: then there is no sense in going on.
 pub(super) fn print_line(line: &str) -> bool {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).is_ok()
+    let written = writeln!(out, "{line}").and_then(|()| out.flush());
+    written.map_err(|error| TROUBLE.set(error)).is_ok()
+}
+
+/// Why results could not be written; a reader who has seen enough is no reason.
+pub(super) fn trouble() -> Option<&'static std::io::Error> {
+    TROUBLE.get().filter(|error| error.kind() != std::io::ErrorKind::BrokenPipe)
 }
 
 /// A message.

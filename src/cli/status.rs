@@ -37,19 +37,24 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
 /// The status for people.
 fn render(status: &Value, style: Style) -> String {
     let mut text = String::new();
+    let mut shown = vec![];
     for (family, state) in status["families"].as_object().into_iter().flatten() {
         // A family that no uplink has is not worth a line.
         let unused = |uplink: &Value| matches!(string(&uplink["families"][family]["health"]), "unready" | "");
         if items(&status["uplinks"]).all(unused) && state["active"].is_null() {
             continue;
         }
+        shown.push(family.as_str());
         family_line(&mut text, family, state, style);
     }
-    if text.is_empty() {
+    if shown.is_empty() {
         text.push_str("no uplink is ready in any family\n");
+        shown.extend(
+            status["families"].as_object().into_iter().flatten().map(|(family, _)| family.as_str()).take(1),
+        );
     }
     for uplink in items(&status["uplinks"]) {
-        uplink_lines(&mut text, uplink, style);
+        uplink_lines(&mut text, uplink, &shown, style);
     }
     text.trim_end().to_owned()
 }
@@ -73,11 +78,12 @@ fn family_line(text: &mut String, family: &str, state: &Value, style: Style) {
     }
 }
 
-fn uplink_lines(text: &mut String, uplink: &Value, style: Style) {
+fn uplink_lines(text: &mut String, uplink: &Value, shown: &[&str], style: Style) {
     for (family, path) in uplink["families"].as_object().into_iter().flatten() {
         let health = string(&path["health"]);
         let readiness = string(&path["readiness"]);
-        if health == "unready" && (family != "ipv4" || readiness == "no target of this family to probe") {
+        // Not wanted, or not had: where no uplink has ever had the family there is nothing to say.
+        if readiness == "no target of this family to probe" || !shown.contains(&family.as_str()) {
             continue;
         }
         let painted = match health {

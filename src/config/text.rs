@@ -48,7 +48,7 @@ pub(super) fn uplink_name(text: &str) -> Result<String, Complaint> {
     } else {
         return Ok(text.to_owned());
     };
-    Err(Complaint::new(problem, "choose one word that `uplinkd use` can be given, such as fiber"))
+    Err(Complaint::new(problem, "choose one word that can be typed on a command line, such as fiber"))
 }
 
 /// Reads a mark with an optional mask: `16`, `0x10`, `0x10/0xff`.

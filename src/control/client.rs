@@ -34,6 +34,15 @@ pub enum Error {
     /// It answered, but not what was asked for.
     #[error("the daemon refused: {0}")]
     Refused(String),
+    /// It took the question and did not answer.
+    #[error(
+        "the daemon at {path} did not answer within {} s\n  help: is it stopped, or very busy? `ps` tells; routes stay as they are meanwhile",
+        PATIENCE.as_secs()
+    )]
+    Silent {
+        /// Where.
+        path: String,
+    },
     /// The connection broke, or the answer makes no sense.
     #[error("no sensible answer from the daemon: {0}")]
     Broken(String),
@@ -53,13 +62,23 @@ pub fn ask(path: &Path, request: &str) -> Result<Value, Error> {
         }
     };
     let mut stream = UnixStream::connect(path).map_err(unreachable)?;
-    let broken = |error: std::io::Error| Error::Broken(error.to_string());
+    let broken = |error: std::io::Error| {
+        // What a timeout of a blocking socket looks like.
+        if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) {
+            Error::Silent { path: path.display().to_string() }
+        } else {
+            Error::Broken(error.to_string())
+        }
+    };
     stream.set_read_timeout(Some(PATIENCE)).map_err(broken)?;
     stream.set_write_timeout(Some(PATIENCE)).map_err(broken)?;
     let line = json!({"version": VERSION, "request": request}).to_string() + "\n";
     stream.write_all(line.as_bytes()).map_err(broken)?;
     let mut answer = String::new();
     BufReader::new(stream.take(MAX_ANSWER)).read_line(&mut answer).map_err(broken)?;
+    if answer.is_empty() {
+        return Err(Error::Broken("it hung up; its log may tell why".to_owned()));
+    }
     let answer: Value = serde_json::from_str(&answer).map_err(|error| Error::Broken(error.to_string()))?;
     match answer.get("error").and_then(Value::as_str) {
         Some(error) => Err(Error::Refused(error.to_owned())),

@@ -17,7 +17,10 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 /// Clients that are served at once; more wait.
 const MAX_CLIENTS: usize = 16;
-/// How long one client may take.
+/// How long one client may take to ask: it is one line, which ours send at once. So silent ones that hold all places
+/// keep nobody waiting for long.
+const QUESTION: Duration = Duration::from_millis(500);
+/// How long one client may take in all.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a request is answered with: a result, or why there is none.
@@ -60,7 +63,10 @@ impl Server {
     pub fn bind(path: &Path) -> anyhow::Result<Self> {
         if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             std::fs::create_dir_all(parent).with_context(|| {
-                format!("cannot make the control socket's directory {}", parent.display())
+                format!(
+                    "cannot make the control socket's directory {}; --control-socket names another place",
+                    parent.display()
+                )
             })?;
         }
         remove_stale(path)?;
@@ -68,8 +74,12 @@ impl Server {
         let mask = nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o177));
         let listener = UnixListener::bind(path);
         nix::sys::stat::umask(mask);
-        let listener =
-            listener.with_context(|| format!("cannot listen at the control socket {}", path.display()))?;
+        let listener = listener.with_context(|| {
+            format!(
+                "cannot listen at the control socket {}; --control-socket names another place",
+                path.display()
+            )
+        })?;
         let (sender, requests) = mpsc::channel(MAX_CLIENTS);
         tokio::spawn(accept(listener, sender));
         Ok(Self { path: path.to_owned(), requests })
@@ -150,7 +160,10 @@ async fn serve(mut stream: UnixStream, sender: mpsc::Sender<Pending>) -> io::Res
 async fn ask(stream: &mut UnixStream, sender: &mpsc::Sender<Pending>) -> io::Result<Answer> {
     let mut line = String::new();
     let limit = u64::try_from(MAX_REQUEST).unwrap_or(u64::MAX);
-    let read = BufReader::new(&mut *stream).take(limit).read_line(&mut line).await;
+    let mut reader = BufReader::new(&mut *stream).take(limit);
+    let Ok(read) = tokio::time::timeout(QUESTION, reader.read_line(&mut line)).await else {
+        return Ok(Err("no question came".to_owned()));
+    };
     if read.is_err() || (line.len() >= MAX_REQUEST && !line.ends_with('\n')) {
         return Ok(Err(format!("a request is one line of UTF-8, at most {MAX_REQUEST} bytes long")));
     }

@@ -13,10 +13,11 @@ use std::time::Duration;
 /// How many of the latest transitions are shown.
 const SHOWN_TRANSITIONS: usize = 32;
 
-/// A report as JSON; `wall_ms` is the wall clock at `now`, `started_ms` when the daemon started.
+/// A report as JSON; `epoch_ms` is what the wall clock would have shown at the engine's time zero, `started_ms` what it
+/// showed when the daemon started.
 #[must_use]
-pub fn render(report: &Report, settings: &Settings, now: Time, wall_ms: u64, started_ms: u64) -> Value {
-    let renderer = Renderer { settings, now, wall_ms };
+pub fn render(report: &Report, settings: &Settings, epoch_ms: u64, started_ms: u64) -> Value {
+    let renderer = Renderer { settings, epoch_ms };
     let families: Map<String, Value> = report
         .families
         .iter()
@@ -39,8 +40,7 @@ pub fn render(report: &Report, settings: &Settings, now: Time, wall_ms: u64, sta
 
 struct Renderer<'a> {
     settings: &'a Settings,
-    now: Time,
-    wall_ms: u64,
+    epoch_ms: u64,
 }
 
 impl Renderer<'_> {
@@ -54,8 +54,7 @@ impl Renderer<'_> {
 
     /// Milliseconds since 1970.
     fn moment_ms(&self, at: Time) -> u64 {
-        let ago = u64::try_from(self.now.since(at).as_millis()).unwrap_or(u64::MAX);
-        self.wall_ms.saturating_sub(ago)
+        self.epoch_ms.saturating_add(u64::try_from(at.0.as_millis()).unwrap_or(u64::MAX))
     }
 
     fn family(&self, family: &FamilyReport) -> Value {
@@ -163,6 +162,18 @@ fn target(target: &TargetReport) -> Value {
 fn notice(notice: &Notice) -> String {
     match notice {
         Notice::Outranked(_, route) => format!("somebody's default route outranks ours: {route}"),
+        Notice::Bypassed(_, route) => {
+            format!("somebody's default route outranks ours by another way, and traffic takes it: {route}")
+        }
+        Notice::Untakeable(_, route) => {
+            format!("somebody's default route outranks ours, and has several ways: {route}")
+        }
+        Notice::Evicted(_, route) => format!("removed somebody's route from a table of ours: {route}"),
+        Notice::OwnTarget(_, uplink, target) => {
+            format!(
+                "target {target} of {uplink} is an address of this machine: it answers whatever the line does"
+            )
+        }
         Notice::Blocked(_, route) => format!("somebody's route holds the place of ours: {route}"),
         Notice::Refused(_, op, errno) => {
             format!("refused ({}): {op}", std::io::Error::from_raw_os_error(*errno))

@@ -36,7 +36,10 @@ const NEEDED: [(u32, Missing); 2] = [
 /// # Errors
 /// /proc is not there.
 pub fn missing() -> std::io::Result<Vec<Missing>> {
-    let status = std::fs::read_to_string("/proc/thread-self/status")?;
+    let path = "/proc/thread-self/status";
+    let status = std::fs::read_to_string(path).map_err(|error| {
+        std::io::Error::new(error.kind(), format!("cannot read {path}: {error} (is /proc mounted?)"))
+    })?;
     let effective = status
         .lines()
         .find_map(|line| line.strip_prefix("CapEff:"))

@@ -54,6 +54,18 @@ pub(super) fn notice(notice: &Notice) {
         Notice::Outranked(family, route) => {
             warn!(family = family.name(), route; "somebody's default route outranks ours (foreign_defaults = \"replace\" takes it over)");
         }
+        Notice::Bypassed(family, route) => {
+            warn!(family = family.name(), route; "somebody's default route outranks ours by a way that is no uplink, and traffic takes it: remove it, or give it a metric above ours");
+        }
+        Notice::Untakeable(family, route) => {
+            warn!(family = family.name(), route; "somebody's default route outranks ours and has several ways, so it is not taken over: give it a metric above ours");
+        }
+        Notice::Evicted(family, route) => {
+            warn!(family = family.name(), route; "removed somebody's route from a table that is ours: put it elsewhere, or give us other tables (first_table)");
+        }
+        Notice::OwnTarget(family, uplink, target) => {
+            warn!(family = family.name(), uplink, target:%; "a target is an address of this machine, which answers whatever the line does: name one beyond the line");
+        }
         Notice::Blocked(family, route) => {
             warn!(family = family.name(), route; "somebody's route holds the place of ours: give the uplink another metric");
         }

@@ -5,9 +5,11 @@ use super::route::Op;
 use super::settings::Family;
 use crate::machine::Id;
 use core::net::IpAddr;
+use serde::{Deserialize, Serialize};
 
 /// One wish; the driver that carries it out decides nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Read the kernel's state of one family; answered by `Input::Dumped` or `Input::DumpFailed`.
     Dump(Family),

@@ -3,10 +3,12 @@
 use super::action::Action;
 use super::family::{FamilyState, Flight};
 use super::report::{Change, Notice, Transition};
+use super::route::Op;
 use super::settings::OnExit;
 use super::take::is_gone_already;
 use super::{Engine, Family, Time, monitor, plan, state_of};
 use crate::machine::{Effect, Event, Id, Timer, View, health, sync};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Transitions that are remembered for status.
@@ -17,7 +19,8 @@ const MAX_FOLLOW_UPS: usize = 1024;
 pub(super) const FAREWELL: u64 = u64::MAX;
 
 /// Is it over?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Ending {
     No,
     /// Waiting for this many families' last operations.
@@ -172,6 +175,22 @@ impl Engine {
             self.follow_ups.push_back((family, Event::Kernel(sync::Event::Acked)));
             return;
         }
+        let ours = plan::ours(settings);
+        let names = self.inventory.names();
+        let strangers = ops.iter().filter_map(|op| match op {
+            Op::DeleteRoute(route)
+                if ours.tables.contains(&route.table) && route.protocol != ours.protocol =>
+            {
+                Some(route).filter(|route| !plan::is_shelved(route, &ours))
+            }
+            Op::DeleteRoute(_)
+            | Op::PutRoute(..)
+            | Op::AddRule(_)
+            | Op::DeleteRule(_)
+            | Op::IgnoreLinkdown { .. } => None,
+        });
+        self.actions
+            .extend(strangers.map(|route| Action::Notice(Notice::Evicted(family, route.words(&names)))));
         state.in_flight = Some(Flight { generation, ops: ops.clone(), desired });
         self.actions.push_back(Action::Apply { family, generation, ops });
     }

@@ -11,6 +11,7 @@ use super::time::Time;
 use crate::machine::{Core, Health, Id, Rules, Selection, Timer, health};
 use core::net::IpAddr;
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The first wait after a refusal, and the longest.
@@ -21,7 +22,7 @@ const DRIFT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 const DRIFT_MEMORY: Duration = Duration::from_secs(10);
 
 /// Everything of one family.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct FamilyState {
     pub(super) family: Family,
     pub(super) core: Core,
@@ -31,6 +32,7 @@ pub(super) struct FamilyState {
     pub(super) desired: Option<Desired>,
     /// The plan that is with the kernel.
     pub(super) in_flight: Option<Flight>,
+    #[serde(with = "super::pairs")]
     pub(super) deadlines: BTreeMap<Timer, Time>,
     /// When the selection changed last.
     pub(super) since: Time,
@@ -47,7 +49,7 @@ pub(super) struct FamilyState {
 }
 
 /// A plan on its way.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Flight {
     pub(super) generation: u64,
     pub(super) ops: Vec<super::route::Op>,
@@ -55,7 +57,7 @@ pub(super) struct Flight {
 }
 
 /// One uplink as this family sees it.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Path {
     pub(super) facts: Facts,
     pub(super) monitor: Option<Monitor>,
@@ -329,16 +331,27 @@ impl FamilyState {
         difference: &Difference,
         settings: &Settings,
         names: &Names,
+        own: &BTreeSet<IpAddr>,
     ) -> BTreeSet<Notice> {
         let blocked = difference.blocked.iter().map(|route| Notice::Blocked(self.family, route.words(names)));
         let taken = settings.routing.foreign_defaults == super::settings::ForeignDefaults::Replace;
         let outranked: Vec<Notice> = self.situation(|situation| {
             outranking(settings, situation)
                 .filter(|route| !taken || !plan::is_takeable(route))
-                .map(|route| Notice::Outranked(self.family, route.words(names)))
+                .map(|route| {
+                    let notice =
+                        if plan::is_takeable(route) { Notice::Outranked } else { Notice::Untakeable };
+                    notice(self.family, route.words(names))
+                })
                 .collect()
         });
-        blocked.chain(outranked).collect()
+        let bypassed: Vec<Notice> = self.situation(|situation| {
+            let routes = plan::bypassing(settings, situation);
+            routes.map(|route| Notice::Bypassed(self.family, route.words(names))).collect()
+        });
+        let own = plan::own_targets(settings, self.family, own)
+            .map(|(uplink, target)| Notice::OwnTarget(self.family, uplink.to_owned(), target));
+        blocked.chain(outranked).chain(bypassed).chain(own).collect()
     }
 
     /// A stranger has changed what is ours: when may it be put back?

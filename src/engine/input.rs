@@ -5,9 +5,12 @@ use super::settings::Family;
 use crate::machine::{Command, Id};
 use core::net::IpAddr;
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One piece of news; what is in it is a fact, never a decision.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Input {
     /// Nothing but the time: due timers fire, and what has not been answered in time has failed. It comes after all that
     /// has arrived: whoever was kept from running finds answers and their deadlines at once, and the answers come first.
@@ -65,7 +68,8 @@ pub enum Input {
 }
 
 /// What a prober says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ProbeNews {
     /// A genuine answer.
     Answer {
@@ -74,6 +78,7 @@ pub enum ProbeNews {
         /// Which target.
         target: u16,
         /// How long it took by the kernel's time stamps; none if they made no sense.
+        #[serde(with = "super::time::maybe_nanos")]
         rtt: Option<Duration>,
     },
     /// A router on the way says that it cannot go on: an explained failure.
@@ -126,7 +131,7 @@ impl Dump {
 }
 
 /// The state of an interface.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
     /// Its index, unique while it lives.
     pub index: u32,
@@ -143,7 +148,7 @@ pub struct Link {
 }
 
 /// An address of an interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Address {
     /// The interface's index.
     pub index: u32,
@@ -156,7 +161,7 @@ pub struct Address {
 }
 
 /// What the kernel has, one family.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dump {
     /// Which family.
     pub family: Family,
@@ -168,4 +173,7 @@ pub struct Dump {
     pub routes: Vec<Route>,
     /// All rules.
     pub rules: Vec<Rule>,
+    /// `ignore_routes_with_linkdown` of IPv6 by interface index, where it can be read and written; links tell that of
+    /// IPv4 themselves.
+    pub linkdown: BTreeMap<u32, bool>,
 }

@@ -4,6 +4,7 @@ use super::input::{Address, Link};
 use super::route::{Hop, Names, Route};
 use super::settings::{Family, Gateway, Uplink};
 use core::net::IpAddr;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most interfaces, and the most addresses of one, that are remembered; a router with more of them has other
@@ -12,16 +13,19 @@ const MAX_LINKS: usize = 4096;
 const MAX_ADDRESSES: usize = 1024;
 
 /// Interfaces and their addresses, both families.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Inventory {
     /// Names of the uplinks' interfaces: these are remembered however many others there are.
     managed: BTreeSet<String>,
     links: BTreeMap<u32, Link>,
+    /// `ignore_routes_with_linkdown` of IPv6, which links do not tell.
+    linkdown: BTreeMap<u32, bool>,
     addresses: BTreeMap<u32, BTreeSet<Address>>,
 }
 
 /// Why an uplink cannot be used in one family, or that nothing stands in its way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Readiness {
     /// Everything is there.
     Ready,
@@ -39,10 +43,13 @@ pub enum Readiness {
     NoGateway,
     /// The gateway is in none of the interface's networks.
     GatewayOffLink,
+    /// The gateway is an address of the interface itself.
+    GatewayIsOwn,
 }
 
 /// The way out that the routes of an interface have shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Learnt {
     /// None yet.
     #[default]
@@ -59,7 +66,7 @@ pub enum Learnt {
 }
 
 /// The facts about one uplink in one family.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
     /// The interface's index, if it exists.
     pub index: Option<u32>,
@@ -103,6 +110,7 @@ impl Readiness {
             Self::NoAddress => "no usable address",
             Self::NoGateway => "no gateway known",
             Self::GatewayOffLink => "gateway is in none of the interface's networks",
+            Self::GatewayIsOwn => "gateway is the interface's own address",
         }
     }
 }
@@ -130,6 +138,7 @@ impl Inventory {
     /// An interface is gone, and its addresses with it. Returns whether it was known.
     pub fn link_gone(&mut self, index: u32) -> bool {
         self.addresses.remove(&index);
+        self.linkdown.remove(&index);
         self.links.remove(&index).is_some()
     }
 
@@ -169,16 +178,43 @@ impl Inventory {
         self.addresses.retain(|_, known| !known.is_empty());
     }
 
+    /// Is it an uplink's interface?
+    #[must_use]
+    pub fn is_managed(&self, index: u32) -> bool {
+        self.links.get(&index).is_some_and(|link| self.managed.contains(&link.name))
+    }
+
     /// The interface of this name.
     #[must_use]
     pub fn by_name(&self, name: &str) -> Option<&Link> {
         self.links.values().find(|link| link.name == name)
     }
 
-    /// `ignore_routes_with_linkdown` by index, where known.
+    /// `ignore_routes_with_linkdown` of one family by index, where known.
+    pub fn linkdown(&self, family: Family) -> impl Iterator<Item = (u32, bool)> {
+        self.links.values().filter_map(move |link| {
+            let is = match family {
+                Family::V4 => link.ignore_linkdown,
+                Family::V6 => self.linkdown.get(&link.index).copied(),
+            };
+            Some((link.index, is?))
+        })
+    }
+
+    /// What a dump has told of that switch of IPv6.
+    pub fn linkdown_read(&mut self, linkdown: BTreeMap<u32, bool>) {
+        self.linkdown = linkdown;
+    }
+
+    /// We have set that switch of IPv6, and nobody announces it.
+    pub fn linkdown_set(&mut self, index: u32, on: bool) {
+        self.linkdown.insert(index, on);
+    }
+
+    /// Every address of this machine.
     #[must_use]
-    pub fn linkdown(&self) -> BTreeMap<u32, bool> {
-        self.links.iter().filter_map(|(index, link)| Some((*index, link.ignore_linkdown?))).collect()
+    pub fn own_addresses(&self) -> BTreeSet<IpAddr> {
+        self.addresses.values().flatten().map(|address| address.prefix.address).collect()
     }
 
     /// Names by index.
@@ -220,6 +256,7 @@ impl Inventory {
             _ if !link.up => Readiness::LinkDown,
             _ if addresses.is_empty() => Readiness::NoAddress,
             None => Readiness::NoGateway,
+            Some(Some(gateway)) if addresses.contains(&gateway) => Readiness::GatewayIsOwn,
             Some(Some(gateway)) if !shown && !is_on_link(gateway, &own) => Readiness::GatewayOffLink,
             Some(_) if !link.carrier => Readiness::NoCarrier,
             Some(_) => Readiness::Ready,

@@ -11,6 +11,7 @@ use super::window::Window;
 use core::cmp::Ordering;
 use core::net::IpAddr;
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// The most rounds that are remembered; with the shortest interval (10 ms) and the longest ceiling that is more than
@@ -21,7 +22,8 @@ const MAX_ROUNDS: usize = 256;
 const MIN_SAMPLES: u32 = 10;
 
 /// What a series of rounds says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It works.
     Good,
@@ -41,7 +43,7 @@ pub enum News {
 }
 
 /// Answers that changed nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Oddities {
     /// Answered twice.
     pub duplicates: u64,
@@ -52,7 +54,7 @@ pub struct Oddities {
 }
 
 /// The judge of one uplink, one family.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Monitor {
     settings: Probe,
     targets: Vec<Target>,
@@ -81,7 +83,7 @@ pub struct Monitor {
 }
 
 /// One target's history.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Target {
     /// Its address.
     pub address: IpAddr,
@@ -96,7 +98,8 @@ pub struct Target {
 }
 
 /// Why a probe failed, when that is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Complaint {
     /// It could not be sent: errno.
     NotSent(i32),
@@ -104,7 +107,7 @@ pub enum Complaint {
     Unreachable(IpAddr),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Round {
     id: u64,
     sent: Time,
@@ -114,7 +117,8 @@ struct Round {
     failed: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Fate {
     Waiting,
     Answered,

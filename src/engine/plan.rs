@@ -5,7 +5,7 @@ use super::reconcile::{Desired, MainTable, Observed, Ours};
 use super::route::{Kind, MAIN_TABLE, Prefix, Route, Rule};
 use super::settings::{Family, ForeignDefaults, MAX_UPLINKS, Settings};
 use crate::machine::{Id, Selection, View};
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::collections::BTreeSet;
 
 /// Metric of an uplink's default route in its own table.
@@ -22,8 +22,10 @@ const OIF: u32 = 1;
 const FROM: u32 = 100;
 const MARK: u32 = 200;
 /// A note to ourselves in an uplink's table, for the time after a crash: `ignore_routes_with_linkdown` was off before
-/// we came. The address is IPv4's dummy (RFC 7600), which no packet carries; the metric is the interface's index.
-const NOTE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 0, 8));
+/// we came. The addresses are IPv4's dummy (RFC 7600) and one of IPv6's discard prefix (RFC 6666), which no packet
+/// carries; the metric is the interface's index.
+const NOTE_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 0, 8));
+const NOTE_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 8));
 
 /// What one family's core decided, and what is known of each uplink.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +72,10 @@ pub fn plan(settings: &Settings, situation: &Situation<'_>) -> Desired {
         });
     }
     shelve(settings, situation, &mut desired);
+    // Interfaces that are no uplinks any more get back what they had.
+    for note in situation.observed.routes.iter().filter(|route| is_note(route)) {
+        desired.ignore_linkdown.entry((situation.family, note.metric)).or_insert(false);
+    }
     desired
 }
 
@@ -81,7 +87,7 @@ pub fn leave(settings: &Settings, observed: &Observed) -> Desired {
     let shelved = observed.routes.iter().filter(|route| is_shelved(route, &ours));
     let mut desired = Desired { main: MainTable::Own(shelved.map(back).collect()), ..Desired::default() };
     for note in observed.routes.iter().filter(|route| is_note(route)) {
-        desired.ignore_linkdown.insert(note.metric, false);
+        desired.ignore_linkdown.insert((note.family(), note.metric), false);
     }
     desired
 }
@@ -136,27 +142,41 @@ fn uplink_table(
             onlink: false,
         });
     }
-    let (Family::V4, Some(index), true) = (family, facts.index, settings.routing.kernel_carrier) else {
-        return;
-    };
+    if let (Some(index), true) = (facts.index, settings.routing.kernel_carrier) {
+        keep_passing_over(settings, situation, table, index, desired);
+    }
+}
+
+/// The kernel passes over the routes of this interface while it has no carrier, and a note says if it did not before.
+fn keep_passing_over(
+    settings: &Settings,
+    situation: &Situation<'_>,
+    table: u32,
+    index: u32,
+    desired: &mut Desired,
+) {
+    let family = situation.family;
     let note = Route {
         table,
         metric: index,
-        destination: Prefix::host(NOTE),
+        destination: Prefix::host(note_of(family)),
         kind: Kind::Throw,
         hops: vec![],
         protocol: settings.routing.protocol,
         source: None,
         onlink: false,
     };
-    // Unknown (an old kernel does not tell): leave it alone. Once taken, a note is wanted even if a stranger deletes it.
-    if situation.observed.routes.contains(&note)
+    // Wherever it stands: with other settings the interface had another table. Once taken, a note is wanted even if a
+    // stranger deletes it.
+    let noted = situation.observed.routes.iter().any(|route| is_note(route) && route.metric == index);
+    // Unknown (an old kernel does not tell, a container cannot write): leave it alone.
+    if noted
         || situation.wanted.is_some_and(|wanted| wanted.tables.contains(&note))
-        || situation.observed.ignore_linkdown.get(&index) == Some(&false)
+        || situation.observed.ignore_linkdown.get(&(family, index)) == Some(&false)
     {
         desired.tables.insert(note);
     }
-    desired.ignore_linkdown.insert(index, true);
+    desired.ignore_linkdown.insert((family, index), true);
 }
 
 fn uplink_rules(settings: &Settings, family: Family, id: Id, facts: &Facts, desired: &mut Desired) {
@@ -214,6 +234,34 @@ pub fn outranking<'a>(settings: &'a Settings, situation: &Situation<'a>) -> impl
     })
 }
 
+/// Strangers' default routes on interfaces that are none of ours, or on none, which the kernel prefers to all of ours:
+/// whatever we decide, traffic takes those.
+pub fn bypassing<'a>(settings: &'a Settings, situation: &Situation<'a>) -> impl Iterator<Item = &'a Route> {
+    let ours = ours(settings);
+    let main = |route: &&Route| route.table == MAIN_TABLE && route.is_default();
+    let best = situation.observed.routes.iter().filter(main).filter(|route| ours.owns_route(route));
+    // Before there are any of ours: those that will be.
+    let first = settings.uplinks.iter().map(|uplink| uplink.metric).min();
+    let best = best.map(|route| route.metric).min().or(first);
+    let facts = situation.facts;
+    situation.observed.routes.iter().filter(main).filter(move |route| {
+        let managed = |facts: &Facts| facts.index.is_some_and(|index| route.uses(index));
+        best.is_some_and(|best| route.metric <= best) && !ours.owns_route(route) && !facts.iter().any(managed)
+    })
+}
+
+/// Targets that are addresses of this machine: they answer whatever the line does.
+pub fn own_targets<'a>(
+    settings: &'a Settings,
+    family: Family,
+    own: &'a BTreeSet<IpAddr>,
+) -> impl Iterator<Item = (&'a str, IpAddr)> {
+    settings.uplinks.iter().flat_map(move |uplink| {
+        let targets = uplink.targets.iter().filter(move |target| Family::of(**target) == family);
+        targets.filter(|target| own.contains(*target)).map(|target| (uplink.name.as_str(), *target))
+    })
+}
+
 /// Can it be put back as it was? Of a multipath route, which may lead over interfaces that are none of our business, we
 /// do not know enough.
 #[must_use]
@@ -229,7 +277,14 @@ pub fn is_shelved(route: &Route, ours: &Ours) -> bool {
 
 /// Is this the note that `ignore_routes_with_linkdown` was off?
 fn is_note(route: &Route) -> bool {
-    route.kind == Kind::Throw && route.destination == Prefix::host(NOTE)
+    route.kind == Kind::Throw && route.destination == Prefix::host(note_of(route.family()))
+}
+
+const fn note_of(family: Family) -> IpAddr {
+    match family {
+        Family::V4 => NOTE_V4,
+        Family::V6 => NOTE_V6,
+    }
 }
 
 fn default_route(

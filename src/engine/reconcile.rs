@@ -7,6 +7,7 @@
 use super::route::{How, Kind, MAIN_TABLE, Op, Prefix, Route, Rule};
 use super::settings::Family;
 use core::ops::Range;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How to tell what is ours.
@@ -41,18 +42,19 @@ impl Ours {
 }
 
 /// What the kernel has, as far as we care.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Observed {
     /// Default routes of the main table, and all routes of our tables.
     pub routes: BTreeSet<Route>,
     /// All rules.
     pub rules: BTreeSet<Rule>,
-    /// `ignore_routes_with_linkdown` by interface index, where known.
-    pub ignore_linkdown: BTreeMap<u32, bool>,
+    /// `ignore_routes_with_linkdown` by family and interface index, where known.
+    #[serde(with = "super::pairs")]
+    pub ignore_linkdown: BTreeMap<(Family, u32), bool>,
 }
 
 /// What the kernel should have.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Desired {
     /// Our default routes in the main table.
     pub main: MainTable,
@@ -62,12 +64,14 @@ pub struct Desired {
     pub rules: BTreeSet<Rule>,
     /// Strangers' routes in the main table that are taken over.
     pub take: BTreeSet<Route>,
-    /// `ignore_routes_with_linkdown` by interface index.
-    pub ignore_linkdown: BTreeMap<u32, bool>,
+    /// `ignore_routes_with_linkdown` by family and interface index.
+    #[serde(with = "super::pairs")]
+    pub ignore_linkdown: BTreeMap<(Family, u32), bool>,
 }
 
 /// The part of the main table that is ours.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MainTable {
     /// Change nothing.
     #[default]
@@ -101,9 +105,9 @@ pub fn reconcile(desired: &Desired, observed: &Observed, ours: &Ours) -> Differe
     for rule in desired.rules.difference(&observed.rules) {
         difference.ops.push(Op::AddRule(rule.clone()));
     }
-    for (index, on) in &desired.ignore_linkdown {
-        if observed.ignore_linkdown.get(index).is_some_and(|is| is != on) {
-            difference.ops.push(Op::IgnoreLinkdown { index: *index, on: *on });
+    for (&(family, index), &on) in &desired.ignore_linkdown {
+        if observed.ignore_linkdown.get(&(family, index)).is_some_and(|is| *is != on) {
+            difference.ops.push(Op::IgnoreLinkdown { family, index, on });
         }
     }
     for route in main {

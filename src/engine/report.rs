@@ -7,9 +7,10 @@ use super::time::Time;
 use crate::machine::{Event, Health, Id, Selection, Sync};
 use core::net::IpAddr;
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 
 /// One change of state, with its cause.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transition {
     /// Counts from 1 in each run; the same number stands in log, journal and status.
     pub id: u64,
@@ -26,7 +27,8 @@ pub struct Transition {
 }
 
 /// What changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Change {
     /// The health of an uplink.
     Health {
@@ -47,10 +49,19 @@ pub enum Change {
 }
 
 /// Something a person should look at.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Notice {
     /// A stranger's default route on an uplink's interface outranks ours; in the words of `ip route`.
     Outranked(Family, String),
+    /// The same on an interface that is none of ours, or that drops what it gets: traffic goes there.
+    Bypassed(Family, String),
+    /// A stranger's default route outranks ours, and cannot be taken over: it has several ways.
+    Untakeable(Family, String),
+    /// We removed a stranger's route from a table that is ours.
+    Evicted(Family, String),
+    /// This uplink has an address of this machine for a target.
+    OwnTarget(Family, String, IpAddr),
     /// A stranger holds the place of one of our routes.
     Blocked(Family, String),
     /// The kernel refused this operation: words and errno.

@@ -3,6 +3,7 @@
 use super::Family;
 use core::fmt::Write as _;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The main routing table (RT_TABLE_MAIN).
@@ -12,7 +13,7 @@ pub const MAIN_TABLE: u32 = 254;
 pub type Names = BTreeMap<u32, String>;
 
 /// An address and how many of its leading bits count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Prefix {
     /// The address; bits beyond `length` are zero in routes, not in interface addresses.
     pub address: IpAddr,
@@ -75,7 +76,8 @@ impl core::fmt::Display for Prefix {
 }
 
 /// What a route does with a packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Sends it on.
     Unicast,
@@ -88,7 +90,7 @@ pub enum Kind {
 }
 
 /// Where a packet goes next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Hop {
     /// The gateway; none on a point-to-point link.
     pub via: Option<IpAddr>,
@@ -97,7 +99,7 @@ pub struct Hop {
 }
 
 /// One route, as far as we care. Two that are equal are the same route to us.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Route {
     /// Routing table.
     pub table: u32,
@@ -202,7 +204,7 @@ fn protocol_name(protocol: u8) -> String {
 }
 
 /// One policy rule, as far as we care.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Rule {
     /// Its family.
     pub family: Family,
@@ -255,7 +257,8 @@ impl Rule {
 }
 
 /// How a route is put in place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum How {
     /// The place is free (NLM_F_CREATE | NLM_F_EXCL).
     Add,
@@ -266,7 +269,8 @@ pub enum How {
 }
 
 /// One change of the kernel.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Op {
     /// Put a route in place.
     PutRoute(Route, How),
@@ -278,6 +282,8 @@ pub enum Op {
     DeleteRule(Rule),
     /// Whether the kernel passes over routes of this interface while it has no carrier.
     IgnoreLinkdown {
+        /// For this family's routes.
+        family: Family,
         /// The interface.
         index: u32,
         /// Pass over them?
@@ -302,9 +308,13 @@ impl Op {
             Self::DeleteRoute(route) => format!("ip{} route del {}", six(route.family()), route.words(names)),
             Self::AddRule(rule) => format!("ip{} rule add {}", six(rule.family), rule.words()),
             Self::DeleteRule(rule) => format!("ip{} rule del {}", six(rule.family), rule.words()),
-            Self::IgnoreLinkdown { index, on } => {
+            Self::IgnoreLinkdown { family, index, on } => {
                 let name = names.get(index).cloned().unwrap_or_else(|| format!("if{index}"));
-                format!("sysctl net.ipv4.conf.{name}.ignore_routes_with_linkdown={}", u8::from(*on))
+                format!(
+                    "sysctl net.{}.conf.{name}.ignore_routes_with_linkdown={}",
+                    family.name(),
+                    u8::from(*on)
+                )
             }
         }
     }

@@ -5,6 +5,7 @@
 
 use core::net::IpAddr;
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 
 /// The most uplinks one daemon manages: the desired state is recomputed as a whole, and tables are numbered from one
 /// base.
@@ -13,7 +14,8 @@ pub const MAX_UPLINKS: usize = 64;
 pub const MAX_TARGETS: usize = 1000;
 
 /// Address family. Each has a core of its own, because they fail separately.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Family {
     /// IPv4.
     V4,
@@ -45,7 +47,8 @@ impl Family {
 }
 
 /// Where an uplink's gateway comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Gateway {
     /// Learnt from the default routes that the interface has; none at all on a point-to-point link.
     #[default]
@@ -55,7 +58,7 @@ pub enum Gateway {
 }
 
 /// One way out, as configured.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Uplink {
     /// Name, unique, as shown everywhere.
     pub name: String,
@@ -76,7 +79,8 @@ pub struct Uplink {
 }
 
 /// How the timeout of a probe is found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Timeout {
     /// srtt + 4·rttvar of the path (RFC 6298), between the floor and the ceiling.
     Adaptive {
@@ -93,7 +97,7 @@ pub enum Timeout {
 }
 
 /// How uplinks are probed and judged.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {
     /// Time between rounds on an uplink that matters: active, better than the active one, or not yet proven.
     pub interval: Duration,
@@ -114,7 +118,7 @@ pub struct Probe {
 }
 
 /// When an uplink that answers is nevertheless not good enough.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Degraded {
     /// Length of the window that is looked at.
     pub window: Duration,
@@ -129,7 +133,7 @@ pub struct Degraded {
 }
 
 /// How the selector behaves.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failover {
     /// How long a better uplink must stay healthy before traffic goes home.
     pub stable_window: Duration,
@@ -144,7 +148,8 @@ pub struct Failover {
 }
 
 /// What to do with somebody else's default route that outranks ours on a managed interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ForeignDefaults {
     /// Leave it and say so.
     Warn,
@@ -153,7 +158,8 @@ pub enum ForeignDefaults {
 }
 
 /// What happens to what is ours in the kernel when the daemon stops.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OnExit {
     /// It stays: the box remains routed.
     Keep,
@@ -162,7 +168,8 @@ pub enum OnExit {
 }
 
 /// Whether to ask the kernel for the carrier instead of waiting for its announcement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CarrierPoll {
     /// With each probe tick, and often while something smells.
     Auto,
@@ -171,7 +178,7 @@ pub enum CarrierPoll {
 }
 
 /// Numbers that mark what is ours in the kernel.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Routing {
     /// Metric of the promoted route, below every uplink's own.
     pub promoted_metric: u32,
@@ -192,7 +199,7 @@ pub struct Routing {
 }
 
 /// All of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// The uplinks; their position is their id.
     pub uplinks: Vec<Uplink>,

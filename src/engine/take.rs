@@ -8,7 +8,6 @@ use super::route::{Op, Route};
 use super::schedule::SMELL;
 use super::{Engine, Family, Time, plan, settings, state_of};
 use crate::machine::{Command, Event, Id, health, sync};
-use std::collections::BTreeMap;
 
 impl Engine {
     pub(super) fn take(&mut self, input: Input, now: Time) {
@@ -16,7 +15,7 @@ impl Engine {
             Input::Tick => {}
             Input::Link(link) => self.take_link(link, now),
             Input::LinkGone(index) => {
-                self.linkdown_refused.remove(&index);
+                self.linkdown_refused.retain(|(_, other)| *other != index);
                 if self.inventory.link_gone(index) {
                     self.smells_until = now + SMELL;
                     self.routes_vanished(index, now);
@@ -110,8 +109,12 @@ impl Engine {
         if before.as_ref().is_none_or(|before| (before.up, before.carrier) != (up, carrier)) {
             self.smells_until = now + SMELL;
         }
+        let is_new = before.is_none();
         if before.is_some_and(|before| before.up && !up) {
             self.routes_vanished(index, now);
+        } else if is_new && self.inventory.is_managed(index) {
+            // What it does not tell by itself is read.
+            self.resync(Some(Family::V6), now);
         }
         self.mirror_linkdown();
     }
@@ -127,14 +130,11 @@ impl Engine {
     }
 
     pub(super) fn mirror_linkdown(&mut self) {
-        let mut known = self.inventory.linkdown();
-        known.retain(|index, _| !self.linkdown_refused.contains(index));
         for state in &mut self.families {
-            state.observed.ignore_linkdown = match state.family {
-                Family::V4 => known.clone(),
-                // One switch for both families (the driver's business); IPv4's plan has it.
-                Family::V6 => BTreeMap::new(),
-            };
+            let family = state.family;
+            let known = self.inventory.linkdown(family).map(|(index, on)| ((family, index), on));
+            let refused = |switch: &(Family, u32)| self.linkdown_refused.contains(switch);
+            state.observed.ignore_linkdown = known.filter(|(switch, _)| !refused(switch)).collect();
         }
     }
 
@@ -150,6 +150,9 @@ impl Engine {
     pub(super) fn take_dump(&mut self, dump: Dump, now: Time) {
         let ours = plan::ours(&self.settings);
         self.inventory.replace(dump.links, dump.family, dump.addresses);
+        if dump.family == Family::V6 {
+            self.inventory.linkdown_read(dump.linkdown);
+        }
         if let Some(state) = self.state(dump.family) {
             state.observed.routes = dump.routes.into_iter().filter(|route| ours.cares_for(route)).collect();
             state.observed.rules = dump.rules.into_iter().collect();
@@ -180,11 +183,11 @@ impl Engine {
         let mut unswitched = vec![];
         for (index, errno) in refused {
             let Some(op) = flight.ops.get(*index) else { continue };
-            if let Op::IgnoreLinkdown { index, .. } = op
+            if let Op::IgnoreLinkdown { family: of, index, .. } = op
                 && is_refused_for_good(*errno)
             {
                 // A help, not a need: the routes go on without it.
-                unswitched.push(*index);
+                unswitched.push((*of, *index));
                 notices.push(Notice::Refused(family, op.words(&names), *errno));
             } else if is_gone_already(op, *errno) {
                 // What was to go has gone by itself: the mirror did not know.
@@ -199,10 +202,15 @@ impl Engine {
                 notices.push(Notice::Refused(family, op.words(&names), *errno));
             }
         }
-        if !unswitched.is_empty() {
-            self.linkdown_refused.extend(unswitched);
-            self.mirror_linkdown();
+        for (place, op) in flight.ops.iter().enumerate() {
+            if let Op::IgnoreLinkdown { family: Family::V6, index, on } = op
+                && refused.iter().all(|(other, _)| *other != place)
+            {
+                self.inventory.linkdown_set(*index, *on);
+            }
         }
+        self.linkdown_refused.extend(unswitched);
+        self.mirror_linkdown();
         let Some(state) = self.state(family) else { return };
         if !failed && !state.difference(&flight.desired, &settings).ops.is_empty() {
             failed = true;
@@ -240,9 +248,9 @@ impl Engine {
     }
 }
 
-/// Will it never be allowed? (EPERM, EACCES, EINVAL, EOPNOTSUPP)
+/// Will it never be allowed? (EPERM, EACCES, EINVAL, EROFS, EOPNOTSUPP)
 fn is_refused_for_good(errno: i32) -> bool {
-    matches!(errno, 1 | 13 | 22 | 95)
+    matches!(errno, 1 | 13 | 22 | 30 | 95)
 }
 
 /// Did a removal fail because there was nothing left to remove? (ENOENT, ESRCH, ENODEV)

@@ -2,12 +2,13 @@
 
 use super::time::Time;
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 
 /// How finely the window slides: it forgets in steps of one thirtieth.
 const BUCKETS: usize = 30;
 
 /// Probes and their fate over a sliding window of time.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Window {
     step: Duration,
     buckets: [Bucket; BUCKETS],
@@ -18,7 +19,7 @@ pub struct Window {
     total: Bucket,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Bucket {
     answered: u32,
     lost: u32,

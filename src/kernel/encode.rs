@@ -34,7 +34,10 @@ pub fn request(op: &Op) -> (RouteNetlinkMessage, u16) {
         Op::DeleteRoute(route) => (RouteNetlinkMessage::DelRoute(route_message(route)), 0),
         Op::AddRule(rule) => (RouteNetlinkMessage::NewRule(rule_message(rule)), NLM_F_CREATE | NLM_F_EXCL),
         Op::DeleteRule(rule) => (RouteNetlinkMessage::DelRule(rule_message(rule)), 0),
-        Op::IgnoreLinkdown { index, on } => (RouteNetlinkMessage::SetLink(linkdown_message(*index, *on)), 0),
+        // Only IPv4 has an attribute for it; IPv6's file is the driver's business.
+        Op::IgnoreLinkdown { family: _, index, on } => {
+            (RouteNetlinkMessage::SetLink(linkdown_message(*index, *on)), 0)
+        }
     }
 }
 

@@ -123,7 +123,7 @@ fn each_way_of_putting_a_route_has_its_flags() {
 /// `ip link set eth0 …` has no words for it; these are the bytes of IFLA_AF_SPEC → AF_INET → IFLA_INET_CONF → 29 = 0.
 #[test]
 fn the_carrier_switch_can_be_switched_off() {
-    let (message, _) = encode::request(&Op::IgnoreLinkdown { index: 7, on: false });
+    let (message, _) = encode::request(&Op::IgnoreLinkdown { family: Family::V4, index: 7, on: false });
     let mut message = NetlinkMessage::from(message);
     message.finalize();
     let mut bytes = vec![0; message.buffer_len()];

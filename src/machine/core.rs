@@ -1,12 +1,13 @@
 //! The three machines wired together: one core per address family.
 
 use super::{Command, Effect, Event, Health, Id, Selection, Sync, Timer, Timers, health, selector, sync};
+use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// What the configuration decides about the machine: no numbers but ranks.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Rules {
     /// The tier of each uplink, by id; 1 is best.
     pub tiers: Vec<u8>,
@@ -69,7 +70,7 @@ pub struct View {
 }
 
 /// The decisions of one family: cloneable, comparable, hashable and finite.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Core {
     rules: Arc<Rules>,
     health: Vec<health::Machine>,

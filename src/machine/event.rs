@@ -2,9 +2,11 @@
 
 use super::{Id, health, sync};
 use ::core::fmt;
+use serde::{Deserialize, Serialize};
 
 /// Everything that can happen to a [`Core`](super::Core).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Event {
     /// Something about one uplink.
     Uplink(Id, health::Event),
@@ -21,7 +23,8 @@ pub enum Event {
 }
 
 /// What the operator can order (draining is an event of the uplink).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Command {
     /// Pin traffic to this uplink until released.
     Use(Id),
@@ -32,7 +35,8 @@ pub enum Command {
 }
 
 /// The names of the timers; their lengths are the engine's business.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Timer {
     /// How long Boot waits for better uplinks to prove themselves.
     BootDeadline,
@@ -43,7 +47,7 @@ pub enum Timer {
 }
 
 /// A set of timers; arming and disarming is the difference of two of these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Timers(u128);
 
 impl Timers {

@@ -1,10 +1,12 @@
 //! One uplink: may it carry traffic, and how well?
 
 use super::Move;
+use serde::{Deserialize, Serialize};
 use statig::prelude::*;
 
 /// What is known about an uplink.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Health {
     /// No carrier, address or gateway: nothing could leave by it.
     Unready,
@@ -78,7 +80,8 @@ impl Health {
 }
 
 /// What an uplink's machine is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Event {
     /// Carrier, address and gateway are all there.
     Ready,
@@ -113,12 +116,23 @@ impl Event {
 }
 
 /// The health machine of one uplink.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Asleep")]
 pub struct Machine(statig::blocking::InitializedStateMachine<Inner>);
+
+/// As it comes out of a journal: statig's own type of a machine that is still to be started.
+type Asleep = statig::blocking::UninitializedStateMachine<Inner>;
+
+impl From<Asleep> for Machine {
+    fn from(asleep: Asleep) -> Self {
+        let mut context = Context::default();
+        Self(asleep.init_with_context(&mut context))
+    }
+}
 
 impl Default for Machine {
     fn default() -> Self {
-        Self(Inner.uninitialized_state_machine().init_with_context(&mut Context::default()))
+        Inner.uninitialized_state_machine().into()
     }
 }
 
@@ -144,7 +158,7 @@ struct Context {
     handler: Option<&'static str>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Inner;
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "statig's calling convention")]

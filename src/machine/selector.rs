@@ -2,10 +2,12 @@
 
 use super::{Command, Health, Id, Move, Rules};
 use ::core::cmp::Reverse;
+use serde::{Deserialize, Serialize};
 use statig::prelude::*;
 
 /// Where the selection stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Selection {
     /// No uplink has been chosen: at the start, and after the operator has drained the last one.
     Boot {
@@ -107,13 +109,23 @@ pub enum Event {
 }
 
 /// The selector of one family.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Asleep")]
 pub struct Machine(statig::blocking::InitializedStateMachine<Inner>);
+
+/// As it comes out of a journal: statig's own type of a machine that is still to be started.
+type Asleep = statig::blocking::UninitializedStateMachine<Inner>;
+
+impl From<Asleep> for Machine {
+    fn from(asleep: Asleep) -> Self {
+        let mut context = Context { rules: &Rules::default(), health: &[], handler: None };
+        Self(asleep.init_with_context(&mut context))
+    }
+}
 
 impl Default for Machine {
     fn default() -> Self {
-        let mut context = Context { rules: &Rules::default(), health: &[], handler: None };
-        Self(Inner.uninitialized_state_machine().init_with_context(&mut context))
+        Inner.uninitialized_state_machine().into()
     }
 }
 
@@ -227,7 +239,7 @@ fn go(from: Selection, to: Selection) -> Outcome<Selection> {
     if from == to { Handled } else { Transition(to) }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Inner;
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "statig's calling convention")]

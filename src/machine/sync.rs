@@ -1,10 +1,12 @@
 //! The conversation with the kernel: when to read it, when to write, and what to do when it refuses.
 
 use super::{Effect, Move};
+use serde::{Deserialize, Serialize};
 use statig::prelude::*;
 
 /// Where the conversation stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Sync {
     /// What the kernel has is not known (any more); a fresh dump is on its way.
     Unsynced {
@@ -59,7 +61,8 @@ impl Sync {
 }
 
 /// What the conversation is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Event {
     /// The dump is complete: what the kernel has is known.
     Synced,
@@ -93,12 +96,23 @@ impl Event {
 }
 
 /// The conversation of one family.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Asleep")]
 pub struct Machine(statig::blocking::InitializedStateMachine<Inner>);
+
+/// As it comes out of a journal: statig's own type of a machine that is still to be started.
+type Asleep = statig::blocking::UninitializedStateMachine<Inner>;
+
+impl From<Asleep> for Machine {
+    fn from(asleep: Asleep) -> Self {
+        let mut context = Context::default();
+        Self(asleep.init_with_context(&mut context))
+    }
+}
 
 impl Default for Machine {
     fn default() -> Self {
-        Self(Inner.uninitialized_state_machine().init_with_context(&mut Context::default()))
+        Inner.uninitialized_state_machine().into()
     }
 }
 
@@ -138,7 +152,7 @@ impl Context {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Inner;
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "statig's calling convention")]

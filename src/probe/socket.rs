@@ -45,19 +45,25 @@ pub(super) struct Opened {
 pub(super) fn open(interface: &str, index: u32, family: Family, id: u16) -> io::Result<Opened> {
     // The kernel would cut a name that is too long, take an empty one for "any device", and look up whichever device
     // bears the name by now.
-    if if_nametoindex(interface)? != index {
-        return Err(io::Error::from_raw_os_error(libc::ENODEV));
-    }
     let (domain, protocol) = match family {
         Family::V4 => (Domain::IPV4, Protocol::ICMPV4),
         Family::V6 => (Domain::IPV6, Protocol::ICMPV6),
     };
-    match Socket::new(domain, Type::RAW, Some(protocol)) {
-        Ok(socket) => raw(socket, interface, family, id),
+    let (socket, kind) = match Socket::new(domain, Type::RAW, Some(protocol)) {
+        Ok(socket) => (socket, Kind::Raw),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            datagram(Socket::new(domain, Type::DGRAM, Some(protocol))?, interface, family)
+            (Socket::new(domain, Type::DGRAM, Some(protocol))?, Kind::Datagram)
         }
-        Err(error) => Err(error),
+        Err(error) => return Err(error),
+    };
+    // The kernel would cut a name that is too long, take an empty one for "any device", and look up whichever device
+    // bears the name by now. Behind the socket: without descriptors this, too, fails, and for no reason that it can tell.
+    if if_nametoindex(interface)? != index {
+        return Err(io::Error::from_raw_os_error(libc::ENODEV));
+    }
+    match kind {
+        Kind::Raw => raw(socket, interface, family, id),
+        Kind::Datagram => datagram(socket, interface, family),
     }
 }
 

@@ -116,3 +116,19 @@ fn output_that_is_no_terminal_has_no_colour() {
     assert_eq!(output.status.code(), Some(0));
     assert!(!stdout(&output).contains('\u{1b}'));
 }
+
+#[test]
+fn a_result_that_cannot_be_written_is_a_failure() {
+    for arguments in [&["plan", "--primary-interface=lo0", "--secondary-interface=lo1"][..], &["states"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").expect("a device of every Linux");
+        let output = Command::new(env!("CARGO_BIN_EXE_uplinkd"))
+            .args(arguments)
+            .env_clear()
+            .stdout(full)
+            .stderr(Stdio::piped())
+            .output()
+            .expect("the program starts");
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(stderr(&output).contains("No space left"), "{}", stderr(&output));
+    }
+}

@@ -8,6 +8,8 @@ use super::traffic::Traffic;
 use super::{powerless, site};
 use libtest_mimic::Failed;
 use netlink_packet_core::NLM_F_CREATE;
+use nix::sys::signal::Signal;
+use std::os::unix::net::UnixStream;
 use std::process::Output;
 use std::time::Duration;
 use uplinkd::engine::Family;
@@ -26,6 +28,9 @@ pub(super) const CASES: &[Case] = &[
     ("a_second_daemon_in_another_namespace_is_welcome", other_namespace),
     ("without_capabilities_nothing_is_done_and_the_code_is_three", powerless),
     ("nonsense_in_the_flags_is_reported_all_at_once_and_nothing_is_touched", nonsense),
+    ("status_names_an_uplink_that_is_not_ready_in_any_family", unready),
+    ("a_daemon_that_does_not_answer_is_not_reachable", stopped),
+    ("silent_clients_keep_nobody_waiting", silent_clients),
     ("status_tells_and_without_a_daemon_its_code_is_four", status),
 ];
 
@@ -241,4 +246,38 @@ fn status() -> Result<(), Failed> {
     }
     remains("still there", site::PATIENCE / 30, || Ok(site.status()?["families"]["ipv4"]["active"].clone()))
         .map(drop)
+}
+
+fn unready() -> Result<(), Failed> {
+    let both = ["--ping-target=203.0.113.1", "--ping-target=2001:db8:113::1", LONG_WINDOW];
+    let site = Site::settled(&both)?;
+    site.wait_for_family("ipv6", "primary", "wan0")?;
+    site.world.cut(0)?;
+    site.wait_for_family("ipv6", "fallback", "wan1")?;
+    let socket = site.socket().display().to_string();
+    let output = site.command(&["status", "--control-socket", &socket])?;
+    ended(&output, 0)?;
+    says(&stdout(&output), &["wan0 (wan0, ipv6): unready, no carrier", "wan1 (wan1, ipv6): healthy"])
+}
+
+fn stopped() -> Result<(), Failed> {
+    let site = Site::settled(&[])?;
+    site.signal(Signal::SIGSTOP)?;
+    let socket = site.socket().display().to_string();
+    let output = site.command(&["status", "--control-socket", &socket])?;
+    site.signal(Signal::SIGCONT)?;
+    ended(&output, 4)?;
+    says(&stderr(&output), &["did not answer within 5 s", "help:"])?;
+    site.wait_for("primary", "wan0").map(drop)
+}
+
+fn silent_clients() -> Result<(), Failed> {
+    let site = Site::settled(&[])?;
+    let crowd: Vec<UnixStream> =
+        (0..64).map(|_| UnixStream::connect(site.socket())).collect::<Result<_, _>>()?;
+    let begin = now();
+    site.status()?;
+    within(&begin.elapsed(), Duration::ZERO..=Duration::from_secs(4), "time to an answer")?;
+    drop(crowd);
+    Ok(())
 }

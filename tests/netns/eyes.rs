@@ -105,6 +105,19 @@ impl Site {
         Ok(vec![of("wan0"), of("wan1")])
     }
 
+    /// The same of one interface.
+    pub(super) fn ignores_linkdown_of(&self, name: &str) -> Result<Option<bool>, Failed> {
+        let dump = self.dump(Family::V4)?;
+        Ok(dump.links.iter().find(|link| link.name == name).and_then(|link| link.ignore_linkdown))
+    }
+
+    /// IPv6's, where it can be read and written.
+    pub(super) fn linkdown_v6(&self, name: &str) -> Result<Option<bool>, Failed> {
+        let dump = self.dump(Family::V6)?;
+        let index = dump.links.iter().find(|link| link.name == name).map(|link| link.index);
+        Ok(index.and_then(|index| dump.linkdown.get(&index).copied()))
+    }
+
     /// Listens to the router's kernel from now on.
     pub(super) fn listen(&self) -> Result<Ears, Failed> {
         let monitor = self.world.router().run(|| Monitor::open(None))??;

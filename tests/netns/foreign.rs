@@ -2,14 +2,14 @@
 
 use super::Case;
 use super::expect::{becomes, remains, same};
-use super::hands::{DHCP, add};
+use super::hands::{DHCP, STATIC, add};
 use super::site::{DETECTION, LONG_WINDOW, Site};
 use super::traffic::Traffic;
 use libtest_mimic::Failed;
 use serde_json::Value;
 use std::time::Duration;
 use uplinkd::engine::Family;
-use uplinkd::engine::route::Op;
+use uplinkd::engine::route::{Hop, Kind, Op, Route};
 use uplinkd::lab::World;
 
 pub(super) const CASES: &[Case] = &[
@@ -18,6 +18,8 @@ pub(super) const CASES: &[Case] = &[
     ("what_was_taken_over_is_put_back_at_the_end", put_back_at_the_end),
     ("what_was_taken_over_is_put_back_by_cleanup_after_a_crash", put_back_by_cleanup),
     ("a_dhcp_like_default_from_before_is_left_alone_until_there_is_evidence", from_before),
+    ("a_default_by_a_way_that_is_no_uplink_is_named", bypass),
+    ("a_target_that_is_the_routers_own_address_is_named", own_target),
     ("failover_moves_traffic_away_from_a_default_that_was_taken_over", failover),
 ];
 
@@ -126,4 +128,41 @@ fn failover() -> Result<(), Failed> {
     site.stranger(&[add(&site.default_by(0, 0, DHCP)?)])?;
     becomes("main table", &3, || Ok(site.defaults(Family::V4)?.len()))?;
     traffic.gap_at_most(dead, DETECTION, "failover").map(drop)
+}
+
+/// By an interface that is none of ours, or into nowhere: whatever we decide, traffic takes it.
+fn bypass() -> Result<(), Failed> {
+    let site = Site::settled(&["--foreign-defaults=replace"])?;
+    let lan = site.dump(Family::V4)?.links.iter().find(|link| link.name == "lan0").map(|link| link.index);
+    let by =
+        |hops, kind| -> Result<Route, Failed> { Ok(Route { hops, kind, ..site.default_by(0, 2, STATIC)? }) };
+    let elsewhere = by(vec![Hop { via: None, index: lan.ok_or("no lan0")? }], Kind::Unicast)?;
+    // RTN_BLACKHOLE.
+    let nowhere = by(vec![], Kind::Other(6))?;
+    let text = "somebody's default route outranks ours by another way, and traffic takes it: ";
+    for (his, words) in [
+        (elsewhere, "default dev lan0 proto static metric 2"),
+        (nowhere, "type 6 default proto static metric 2"),
+    ] {
+        site.stranger(&[add(&his)])?;
+        site.wait("the notice", |status| notices(status) == [format!("{text}{words}").as_str()])?;
+        let check = site.command(&[&["check"][..], &site.arguments()].concat())?;
+        same(&String::from_utf8_lossy(&check.stdout).contains(words), &true, "check names it")?;
+        site.stranger(&[Op::DeleteRoute(his)])?;
+        site.wait("the end of the notice", |status| notices(status).is_empty())?;
+    }
+    // One that ranks behind ours is nobody's business.
+    site.stranger(&[add(&Route { metric: 11, ..by(vec![], Kind::Other(6))? })])?;
+    remains("notices", Duration::from_millis(300), || Ok(notices(&site.status()?).len()))?;
+    same(&site.log().matches("by a way that is no uplink").count(), &2, "warnings")
+}
+
+fn own_target() -> Result<(), Failed> {
+    let own = World::builder().build()?.uplink(0)?.v4.ok_or("no IPv4")?.address;
+    let site = Site::settled(&[&format!("--ping-target={own}"), "--ping-target=203.0.113.1"])?;
+    let text =
+        format!("target {own} of wan0 is an address of this machine: it answers whatever the line does");
+    site.wait("the notice", |status| notices(status).contains(&text.as_str()))?;
+    let check = site.command(&[&["check"][..], &site.arguments()].concat())?;
+    same(&check.status.code(), &Some(1), "exit code of check")
 }

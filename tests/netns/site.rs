@@ -158,6 +158,19 @@ impl Site {
         Ok(())
     }
 
+    /// From the next start on the uplinks have changed places.
+    pub(super) fn swap(&mut self) {
+        for argument in &mut self.arguments {
+            *argument = if let Some(rest) = argument.strip_prefix("--primary-") {
+                format!("--secondary-{rest}")
+            } else if let Some(rest) = argument.strip_prefix("--secondary-") {
+                format!("--primary-{rest}")
+            } else {
+                continue;
+            };
+        }
+    }
+
     /// Another of our commands in the router.
     pub(super) fn command(&self, arguments: &[&str]) -> Result<Output, Failed> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_uplinkd"));

@@ -135,6 +135,8 @@ fn junk() -> Result<(), Failed> {
     let better = Route { table: 7701, ..site.default_by(0, 0, STATIC)? };
     site.stranger(&[add(&around), add(&better)])?;
     becomes("what is ours", &before, || site.ours(Family::V4))?;
+    let evicted = site.log().matches("removed somebody's route").count();
+    same(&evicted, &2, "routes of his that were named")?;
     let mine = rule(7850, 7701, 117);
     site.stranger(&[Op::AddRule(mine)])?;
     becomes("what is ours", &before, || site.ours(Family::V4))?;

@@ -18,7 +18,7 @@ pub(super) fn settle(draft: &draft::Failover, notes: &Notes) -> Option<Failover>
     let default = Failover::default();
     let stable = draft
         .stable_window
-        .within(notes, &(Duration::ZERO..=MAX_STABLE_WINDOW), "to stay away for good, pin the other uplink")
+        .within(notes, &(Duration::ZERO..=MAX_STABLE_WINDOW), "a whole day of good behaviour is enough")
         .or(default.stable_window);
     // Doubling starts at the window, so a default maximum below it would make no sense.
     let max = draft

@@ -14,7 +14,7 @@ fn failover_times_have_bounds() {
         "failover",
         "stable_window = \"25h\"",
         "failover.stable_window: must be at most 24h, is 25h\n  \
-         help: choose from 0s to 24h: to stay away for good, pin the other uplink",
+         help: choose from 0s to 24h: a whole day of good behaviour is enough",
     );
     refuses(
         "failover",

@@ -79,7 +79,7 @@ fn interfaces_are_named_as_the_kernel_allows() {
 
 #[test]
 fn names_can_be_typed() {
-    let rule = "help: choose one word that `uplinkd use` can be given, such as fiber";
+    let rule = "help: choose one word that can be typed on a command line, such as fiber";
     for (name, problem) in [
         ("", "is empty"),
         ("-x", "`-x` begins like a flag"),

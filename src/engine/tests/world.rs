@@ -262,6 +262,7 @@ impl World {
             addresses: self.links.iter().map(address).filter(|a| a.prefix.family() == family).collect(),
             routes: self.routes.iter().filter(|route| route.family() == family).cloned().collect(),
             rules: self.rules.iter().filter(|rule| rule.family == family).cloned().collect(),
+            linkdown: BTreeMap::new(),
         }
     }
 
@@ -296,7 +297,7 @@ impl World {
                 Op::DeleteRule(rule) if self.rules.remove(&rule) => news.push(Input::RuleGone(rule)),
                 Op::DeleteRoute(_) | Op::DeleteRule(_) => refused.push((index, 3)),
                 Op::IgnoreLinkdown { .. } if self.no_linkdown => refused.push((index, 95)),
-                Op::IgnoreLinkdown { index, on } => {
+                Op::IgnoreLinkdown { index, on, .. } => {
                     let link = self.links.iter_mut().find(|link| link.index == index).unwrap();
                     link.ignore_linkdown = Some(on);
                     news.push(Input::Link(link.clone()));
