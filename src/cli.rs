@@ -6,6 +6,7 @@ mod demo;
 mod plan;
 mod pretend;
 mod print;
+mod replay;
 mod run;
 pub mod states;
 mod status;
@@ -43,6 +44,8 @@ enum Command {
     Status(status::Arguments),
     /// Print the state machines
     States(states::Arguments),
+    /// Run the engine again over a journal: does it decide the same?
+    Replay(replay::Arguments),
     /// Remove what is ours from the kernel, also after a crash
     Cleanup(cleanup::Arguments),
 }
@@ -101,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Plan(arguments) => plan::run(arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::States(arguments) => states::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Cleanup(arguments) => cleanup::run(&arguments),
     };
     // What was done is done; but whoever reads the result must know that it is not all there.
@@ -140,9 +144,14 @@ impl Which {
                 }
                 findings(wrong)
             }),
-            // Only where the daemon listens may be said beside a file: it is no part of what it does.
-            (Some(path), [] | ["--control-socket"]) => {
+            // Only where the daemon listens and writes may be said beside a file: it is no part of what it does.
+            (Some(path), given)
+                if given.iter().all(|flag| ["--control-socket", "--journal"].contains(flag)) =>
+            {
                 let mut config = config::from_file(path).map_err(findings)?;
+                if let Some(path) = self.flags.journal {
+                    config.journal = Some(config::journal_at(path));
+                }
                 if let Some(socket) = self.flags.control_socket {
                     config.control.socket = socket;
                 }

@@ -24,6 +24,7 @@ mod file;
 mod finding;
 mod flags;
 mod settle;
+mod size;
 mod slot;
 mod suggest;
 #[cfg(test)]
@@ -38,6 +39,7 @@ pub use finding::{Finding, Findings, Place};
 pub use flags::Flags;
 
 use crate::engine;
+use crate::journal::Disk;
 use finding::Complaint;
 use slot::Notes;
 
@@ -54,6 +56,8 @@ pub struct Config {
     pub settings: engine::Settings,
     /// The control socket.
     pub control: Control,
+    /// Where the journal goes, if there is to be one.
+    pub journal: Option<Disk>,
     /// Where it was written, for messages.
     pub source: Source,
 }
@@ -131,6 +135,12 @@ pub fn from_flags(flags: &Flags) -> Result<Config, Findings> {
     finish(Source::Flags, Some(&draft), notes, |finding| flags.position(&finding.key))
 }
 
+/// A journal at this place, of the usual size.
+#[must_use]
+pub fn journal_at(path: PathBuf) -> Disk {
+    settle::journal::at(path)
+}
+
 /// Applies the rules to what was read, and sorts what is wrong.
 fn finish<K: Ord>(
     source: Source,
@@ -141,7 +151,9 @@ fn finish<K: Ord>(
     let settled = draft.and_then(|draft| settle::settle(draft, &notes));
     let mut findings = notes.into_findings();
     match settled {
-        Some((settings, control)) if findings.is_empty() => Ok(Config { settings, control, source }),
+        Some((settings, control, journal)) if findings.is_empty() => {
+            Ok(Config { settings, control, journal, source })
+        }
         Some(_) | None => {
             findings.sort_by_key(order);
             Err(Findings { source: source.to_string(), findings })

@@ -15,10 +15,11 @@ use crate::control::server::{Answer, Server};
 use crate::control::status;
 use crate::engine::input::Input;
 use crate::engine::{Action, Engine, Family, Time};
+use crate::journal::{Disk, Writer};
 use crate::kernel::socket::{Drained, Monitor};
 use crate::kernel::{Kernel, decode};
 use anyhow::Context as _;
-use clock::{now, wall};
+use clock::{now, rfc3339, wall};
 use futures_util::StreamExt as _;
 use log::{debug, error, info, warn};
 use poller::{Poller, Token};
@@ -26,6 +27,7 @@ use probers::Probers;
 use signal_hook::consts::signal::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_tokio::Signals;
 use std::collections::VecDeque;
+use std::io;
 use std::time::Duration;
 
 /// How long the last operations may take before we end without them.
@@ -54,6 +56,7 @@ struct Daemon {
     /// Notifications were lost, and what is left of them is not read to the end yet.
     overrun: bool,
     overruns: telling::Rarely,
+    journal: Option<Writer>,
 }
 
 /// Options that only tests and drills need.
@@ -81,6 +84,7 @@ async fn serve(config: Config, tuning: &Tuning) -> anyhow::Result<()> {
     let monitor =
         Monitor::open(tuning.monitor_buffer).context("cannot subscribe to netlink notifications")?;
     let kernel = Kernel::open(&config.settings).context("cannot open a netlink socket")?;
+    let journal = config.journal.map(open_journal).transpose()?;
     let mut poller = Poller::new().context("cannot make an epoll set")?;
     poller.add(&monitor, Token::Monitor)?;
     let mut server = Server::bind(&config.control.socket)?;
@@ -99,6 +103,7 @@ async fn serve(config: Config, tuning: &Tuning) -> anyhow::Result<()> {
         left_behind: 0,
         overrun: false,
         overruns: telling::Rarely::default(),
+        journal,
     };
     daemon.act(now());
     let mut farewell = None;
@@ -133,6 +138,8 @@ async fn serve(config: Config, tuning: &Tuning) -> anyhow::Result<()> {
         }
     }
     signals.handle().close();
+    let at = now();
+    daemon.note(|journal, _| journal.end(at));
     anyhow::ensure!(
         daemon.left_behind == 0,
         "the kernel refused {} of the last operations: `uplinkd cleanup` removes what is left",
@@ -140,6 +147,13 @@ async fn serve(config: Config, tuning: &Tuning) -> anyhow::Result<()> {
     );
     info!("ended");
     Ok(())
+}
+
+fn open_journal(disk: Disk) -> anyhow::Result<Writer> {
+    let path = disk.path.display().to_string();
+    Writer::open(disk).with_context(|| {
+        format!("cannot write the journal {path}: make its folder, writable for the user of the daemon")
+    })
 }
 
 impl Daemon {
@@ -152,12 +166,24 @@ impl Daemon {
     fn act(&mut self, at: Time) {
         loop {
             if let Some(action) = self.engine.poll_action() {
+                self.note(|journal, _| journal.wants(&action, at));
                 self.carry_out(action);
             } else if let Some(input) = self.inputs.pop_front() {
+                self.note(|journal, engine| journal.told(engine, &input, at, || rfc3339(wall())));
                 self.engine.handle(input, at);
             } else {
+                self.note(|journal, _| journal.flush(at));
                 return;
             }
+        }
+    }
+
+    /// Writes something to the journal, if there is one.
+    fn note(&mut self, write: impl FnOnce(&mut Writer, &Engine) -> io::Result<()>) {
+        if let Some(journal) = &mut self.journal
+            && let Err(error) = write(journal, &self.engine)
+        {
+            warn!(error:%; "the journal cannot be written: going on without, and trying again each minute");
         }
     }
 
@@ -234,7 +260,8 @@ impl Daemon {
         for _ in 0..MAX_DRAINS {
             messages.clear();
             let drained = self.monitor.receive(&mut messages);
-            self.inputs.extend(messages.iter().flat_map(decode::news));
+            let news = messages.iter().flat_map(decode::news);
+            self.inputs.extend(news.filter(|input| self.engine.matters(input)));
             match drained {
                 Ok(Drained::Empty) => {
                     if std::mem::take(&mut self.overrun) {

@@ -168,6 +168,33 @@ impl Engine {
         }
     }
 
+    /// Would it change anything to be told this? Of others' routes only those matter that compete with ours; there may be
+    /// a million more.
+    #[must_use]
+    pub fn matters(&self, input: &Input) -> bool {
+        match input {
+            Input::Route(route) | Input::RouteReplaced(route) | Input::RouteGone(route) => {
+                plan::ours(&self.settings).cares_for(route)
+            }
+            Input::Tick
+            | Input::Link(_)
+            | Input::LinkGone(_)
+            | Input::Address(_)
+            | Input::AddressGone(_)
+            | Input::Rule(_)
+            | Input::RuleGone(_)
+            | Input::Dumped(_)
+            | Input::DumpFailed(_)
+            | Input::Applied { .. }
+            | Input::Overrun
+            | Input::Probe { .. }
+            | Input::Operator(_)
+            | Input::Drain(_)
+            | Input::Undrain(_)
+            | Input::Stop => true,
+        }
+    }
+
     /// The next thing to be done.
     pub fn poll_action(&mut self) -> Option<Action> {
         self.actions.pop_front()

@@ -30,6 +30,8 @@ pub mod control;
 #[cfg(feature = "daemon")]
 pub mod daemon;
 #[cfg(feature = "daemon")]
+pub mod journal;
+#[cfg(feature = "daemon")]
 pub mod kernel;
 #[cfg(feature = "daemon")]
 pub mod lab;

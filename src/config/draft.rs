@@ -17,6 +17,17 @@ pub(super) struct Draft {
     pub(super) failover: Failover,
     pub(super) routing: Routing,
     pub(super) socket: Slot<PathBuf>,
+    pub(super) journal: Journal,
+}
+
+/// `[journal]` as written.
+#[derive(Debug, Default)]
+pub(super) struct Journal {
+    /// The `[journal]` line.
+    pub(super) origin: Option<Origin>,
+    pub(super) path: Slot<PathBuf>,
+    pub(super) max_size: Slot<u64>,
+    pub(super) keep: Slot<i128>,
 }
 
 /// One uplink as written.

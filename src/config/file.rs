@@ -7,11 +7,11 @@ use toml::de::DeTable;
 
 use self::section::{Document, Section};
 use self::value::{boolean, duration, integer, text};
-use super::draft::{Degraded, Draft, Failover, Probe, Routing, Uplink};
+use super::draft::{Degraded, Draft, Failover, Journal, Probe, Routing, Uplink};
 use super::finding::Complaint;
 use super::slot::{Notes, Slot};
 use super::suggest::choice;
-use super::{address, text as words};
+use super::{address, size, text as words};
 use crate::engine::Family;
 use crate::engine::settings::{CarrierPoll, ForeignDefaults, MAX_UPLINKS, OnExit, Profile};
 
@@ -41,9 +41,9 @@ pub(super) fn read(source: &str, notes: &Notes) -> Option<Draft> {
         failover: failover(root.section("failover")),
         routing: routing(root.section("routing")),
         socket: control(root.section("control")),
+        journal: journal(root.section("journal")),
     };
     root.later("destination", "leave it out: all traffic follows [failover]");
-    root.later("journal", "leave it out: transitions are in the log");
     root.close();
     document.report_unknown();
     Some(draft)
@@ -139,6 +139,17 @@ fn routing(mut s: Section<'_>) -> Routing {
     }
     s.close();
     routing
+}
+
+fn journal(mut s: Section<'_>) -> Journal {
+    let journal = Journal {
+        origin: s.origin(),
+        path: s.read("path", |v| words::absolute_file(text(v)?)),
+        max_size: s.read("max_size", |v| size::parse(text(v)?)),
+        keep: s.read("keep", integer),
+    };
+    s.close();
+    journal
 }
 
 fn control(mut s: Section<'_>) -> Slot<std::path::PathBuf> {

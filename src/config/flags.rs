@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::path::PathBuf;
 
-use super::draft::{Draft, Failover, Probe, Routing, Timeout, Uplink};
+use super::draft::{Draft, Failover, Journal, Probe, Routing, Timeout, Uplink};
 use super::file::{FOREIGN_DEFAULTS, ON_EXIT, PROFILES};
 use super::finding::Complaint;
 use super::slot::{Given, Notes, Origin, Slot};
@@ -67,6 +67,9 @@ pub struct Flags {
     /// Path of the control socket [default: /run/uplinkd/control.sock]
     #[arg(long, value_name = "PATH")]
     pub control_socket: Option<PathBuf>,
+    /// Write a journal there, for `uplinkd replay`
+    #[arg(long, value_name = "FILE")]
+    pub journal: Option<PathBuf>,
 }
 
 impl Flags {
@@ -81,7 +84,7 @@ impl Flags {
     }
 
     /// Each flag in the order of the help, and whether it was given.
-    fn all(&self) -> [(&'static str, bool); 16] {
+    fn all(&self) -> [(&'static str, bool); 17] {
         [
             ("--primary-interface", self.primary_interface.is_some()),
             ("--secondary-interface", self.secondary_interface.is_some()),
@@ -99,6 +102,7 @@ impl Flags {
             ("--on-exit", self.on_exit.is_some()),
             ("--no-kernel-carrier", self.no_kernel_carrier),
             ("--control-socket", self.control_socket.is_some()),
+            ("--journal", self.journal.is_some()),
         ]
     }
 }
@@ -149,6 +153,13 @@ pub(super) fn read(flags: &Flags, notes: &Notes) -> Draft {
         socket: match &flags.control_socket {
             Some(path) => Slot::noted(text::socket(path), Origin::flag("--control-socket"), notes),
             None => Slot::Absent,
+        },
+        journal: Journal {
+            path: match &flags.journal {
+                Some(path) => Slot::noted(text::file(path), Origin::flag("--journal"), notes),
+                None => Slot::Absent,
+            },
+            ..Journal::default()
         },
     }
 }

@@ -1,6 +1,7 @@
 //! The rules: bounds, defaults, and what does not go together.
 
 mod failover;
+pub(super) mod journal;
 mod probe;
 mod routing;
 mod timeout;
@@ -12,6 +13,7 @@ use super::draft::Draft;
 use super::slot::{Notes, Origin, Settled, Slot};
 use super::{Control, DEFAULT_SOCKET};
 use crate::engine::Settings;
+use crate::journal::Disk;
 
 /// What is asked unless the operator names targets: three operators that share nothing, in both families.
 const DEFAULT_TARGETS: [IpAddr; 6] = [
@@ -24,7 +26,7 @@ const DEFAULT_TARGETS: [IpAddr; 6] = [
 ];
 
 /// Applies every rule; `None` if there is at least one finding that leaves a value open.
-pub(super) fn settle(draft: &Draft, notes: &Notes) -> Option<(Settings, Control)> {
+pub(super) fn settle(draft: &Draft, notes: &Notes) -> Option<(Settings, Control, Option<Disk>)> {
     let written = match &draft.uplinks {
         Slot::Given(given) => given.value.as_slice(),
         Slot::Absent | Slot::Broken => &[],
@@ -45,10 +47,11 @@ pub(super) fn settle(draft: &Draft, notes: &Notes) -> Option<(Settings, Control)
     let probe = probe::settle(&draft.probe, written, targets.as_deref(), notes);
     let failover = failover::settle(&draft.failover, notes);
     let socket = draft.socket.or(std::path::PathBuf::from(DEFAULT_SOCKET));
+    let journal = journal::settle(&draft.journal, notes);
     // Only now may one that failed hide the others: all of them have spoken.
     let settings =
         Settings { uplinks: uplinks?, probe: probe?, failover: failover?, routing: routing.build()? };
-    Some((settings, Control { socket: socket?.value }))
+    Some((settings, Control { socket: socket?.value }, journal?))
 }
 
 /// Notes that two values contradict each other: at the one that was written, or else at the one that it is compared

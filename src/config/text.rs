@@ -116,9 +116,32 @@ pub(super) fn socket(path: &Path) -> Result<PathBuf, Complaint> {
     Err(Complaint::new(problem, "write the path of the socket, such as /run/uplinkd/control.sock"))
 }
 
+/// Checks the path of a file that is to be written.
+pub(super) fn file(path: &Path) -> Result<PathBuf, Complaint> {
+    let bytes = path.as_os_str().as_bytes();
+    let problem = if bytes.is_empty() {
+        "is empty".to_owned()
+    } else if bytes.contains(&0) {
+        "has a NUL byte in it".to_owned()
+    } else if bytes.ends_with(b"/") {
+        format!("{} names a directory", quote(&path.to_string_lossy()))
+    } else {
+        return Ok(path.to_owned());
+    };
+    Err(Complaint::new(problem, "write the path of a file, such as /var/lib/uplinkd/journal.jsonl"))
+}
+
+/// As [`file`], for the configuration file.
+pub(super) fn absolute_file(text: &str) -> Result<PathBuf, Complaint> {
+    absolute(file(Path::new(text))?, text)
+}
+
 /// As [`socket`], for the file: the daemon may be started from any directory.
 pub(super) fn absolute_socket(text: &str) -> Result<PathBuf, Complaint> {
-    let path = socket(Path::new(text))?;
+    absolute(socket(Path::new(text))?, text)
+}
+
+fn absolute(path: PathBuf, text: &str) -> Result<PathBuf, Complaint> {
     if path.is_absolute() {
         return Ok(path);
     }

@@ -15,6 +15,7 @@ mod foreign;
 mod gateways;
 mod hands;
 mod interfaces;
+mod journals;
 mod outages;
 mod powerless;
 mod probing;
@@ -64,6 +65,7 @@ fn main() -> std::process::ExitCode {
         storms::CASES,
         checking::CASES,
         commands::CASES,
+        journals::CASES,
     ]
     .concat();
     let trials = cases.into_iter().map(|(name, test)| Trial::test(name, move || verdict::of(test))).collect();

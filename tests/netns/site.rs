@@ -10,6 +10,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 use uplinkd::control::client;
+use uplinkd::journal::{Journal, replay};
 use uplinkd::lab::clock::now;
 use uplinkd::lab::{Process, World};
 
@@ -128,6 +129,26 @@ impl Site {
         self.directory.path().join("control.sock")
     }
 
+    /// Written by each daemon of each trial, and replayed at its end.
+    pub(super) fn journal(&self) -> PathBuf {
+        self.directory.path().join("journals/journal")
+    }
+
+    /// What a replay of the journals, the newest first, finds to be different.
+    fn replay(&self) -> Vec<String> {
+        let older = (1..).map(|number| self.journal().with_extension(number.to_string()));
+        let files = std::iter::once(self.journal()).chain(older).take_while(|path| path.exists());
+        let different = |path: PathBuf| {
+            let replayed = Journal::open(&path).and_then(replay);
+            match replayed {
+                Ok(replayed) if replayed.divergence.is_none() && replayed.inputs > 0 => None,
+                Ok(replayed) => Some(format!("ERROR {}: {replayed:#?}", path.display())),
+                Err(error) => Some(format!("ERROR {}: {error}", path.display())),
+            }
+        };
+        files.filter_map(different).collect()
+    }
+
     pub(super) fn arguments(&self) -> Vec<&str> {
         self.arguments.iter().map(String::as_str).collect()
     }
@@ -145,9 +166,11 @@ impl Site {
     pub(super) fn start(&mut self) -> Result<(), Failed> {
         let log =
             std::fs::OpenOptions::new().create(true).append(true).open(self.directory.path().join("log"))?;
+        std::fs::create_dir_all(self.directory.path().join("journals"))?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_uplinkd"));
         // What the developer or the machine has set is nothing to these daemons.
         command.arg("run").args(&self.arguments).arg("--control-socket").arg(self.socket());
+        command.arg("--journal").arg(self.journal());
         command
             .env("RUST_LOG", "debug")
             .env_remove("UPLINKD_CONFIG")
@@ -268,7 +291,7 @@ impl Site {
 impl Drop for Site {
     fn drop(&mut self) {
         self.daemon = None;
-        verdict::note_log(self.log());
+        verdict::note_log([self.log(), self.replay().join("\n")].join("\n"));
     }
 }
 

@@ -97,6 +97,8 @@ pub(super) struct Section<'d> {
     /// `probe.`, or nothing at the root.
     prefix: String,
     table: Option<&'d DeTable<'d>>,
+    /// Where it begins in the text.
+    begin: Option<usize>,
     asked: Vec<&'static str>,
     /// Keys that are known, but nothing to suggest.
     later: Vec<&'static str>,
@@ -109,9 +111,16 @@ impl<'d> Section<'d> {
             title: "",
             prefix: String::new(),
             table: Some(table),
+            begin: None,
             asked: Vec::new(),
             later: Vec::new(),
         }
+    }
+
+    /// Where the table stands; none if it is absent.
+    pub(super) fn origin(&self) -> Option<Origin> {
+        let begin = self.begin?;
+        Some(self.document.origin(self.title.to_owned(), begin))
     }
 
     fn entry(&mut self, key: &'static str) -> Option<(&'d Spanned<DeValue<'d>>, Origin)> {
@@ -175,16 +184,17 @@ impl<'d> Section<'d> {
 
     /// A table inside this one. Absent is the same as empty.
     pub(super) fn section(&mut self, title: &'static str) -> Section<'d> {
-        let mut table = None;
+        let (mut table, mut begin) = (None, None);
         if let Some((value, origin)) = self.entry(title) {
             table = value.get_ref().as_table();
+            begin = Some(value.span().start);
             if table.is_none() {
                 let remedy = format!("write the line [{title}], in single brackets, and its keys below");
                 self.document.notes.complain(&origin, expected("a table", value.get_ref(), remedy));
             }
         }
         let prefix = format!("{}{title}.", self.prefix);
-        Section { document: self.document, title, prefix, table, asked: Vec::new(), later: Vec::new() }
+        Section { document: self.document, title, prefix, table, begin, asked: Vec::new(), later: Vec::new() }
     }
 
     /// A table that may be repeated, up to `most` times.
@@ -260,6 +270,7 @@ impl<'d> Tables<'d> {
                     title,
                     prefix,
                     table: Some(table),
+                    begin: None,
                     asked: Vec::new(),
                     later: Vec::new(),
                 });

@@ -22,7 +22,7 @@ fn flags(line: &str) -> Flags {
 
 /// The configuration of two uplinks with more flags.
 #[track_caller]
-fn accepted_flags(more: &str) -> Config {
+pub(super) fn accepted_flags(more: &str) -> Config {
     let line = format!("--primary-interface eth0 --secondary-interface eth1 {more}");
     match from_flags(&flags(&line)) {
         Ok(config) => config,
@@ -125,7 +125,8 @@ fn the_flags_that_were_given_are_known() {
     assert!(flags("").given().is_empty());
     let all = "--primary-interface a --secondary-interface b --primary-gateway c --secondary-gateway d \
                --ping-target e --profile f --interval g --confirm-interval h --timeout i --fall j --rise k \
-               --stable-window l --foreign-defaults m --on-exit n --no-kernel-carrier --control-socket o";
+               --stable-window l --foreign-defaults m --on-exit n --no-kernel-carrier --control-socket o \
+               --journal p";
     let expected: Vec<&str> = all.split_whitespace().filter(|word| word.starts_with("--")).collect();
     assert_eq!(flags(all).given(), expected);
 }

@@ -1,10 +1,12 @@
 //! Every key reaches the settings.
 
+use crate::journal::Disk;
 use core::net::IpAddr;
 use core::time::Duration;
 use std::path::Path;
 
 use super::super::{DEFAULT_SOCKET, Source};
+use super::flags::accepted_flags;
 use super::{LEAST, accepted, accepted_with};
 use crate::engine::Settings;
 use crate::engine::settings::{
@@ -193,6 +195,17 @@ fn every_key_of_routing_is_obeyed() {
 fn the_socket_is_obeyed() {
     let config = accepted_with("[control]\nsocket = \"/tmp/x.sock\"\n");
     assert_eq!(config.control.socket, Path::new("/tmp/x.sock"));
+}
+
+#[test]
+fn the_journal_is_obeyed() {
+    assert_eq!(accepted(LEAST).journal, None);
+    let disk = |path: &str, max_size, keep| Some(Disk { path: path.into(), max_size, keep });
+    let journal = |keys: &str| accepted_with(&format!("[journal]\n{keys}\n")).journal;
+    assert_eq!(journal("path = \"/tmp/j\""), disk("/tmp/j", 16 << 20, 4));
+    let keys = "path = \"/tmp/j\"\nmax_size = \"512KiB\"\nkeep = 9";
+    assert_eq!(journal(keys), disk("/tmp/j", 512 << 10, 9));
+    assert_eq!(accepted_flags("--journal ./j").journal, disk("./j", 16 << 20, 4));
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn an_unknown_key_is_told_where_it_belongs() {
     assert_eq!(
         found("[hooks.up]\nrun = \"x\"\n"),
         "t.toml:3:2: hooks: unknown table\n  \
-         help: the tables are [[uplink]], [probe], [failover], [routing], [control]"
+         help: the tables are [[uplink]], [probe], [failover], [routing], [control], [journal]"
     );
     assert_eq!(
         refused(&format!("interface = \"eth1\"\n{LEAST}")),

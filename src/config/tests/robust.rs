@@ -181,7 +181,7 @@ proptest! {
     }
 
     #[test]
-    fn any_flags_are_survived(texts in prop::collection::vec(any::<Option<String>>(), 11), list in any::<Vec<String>>()) {
+    fn any_flags_are_survived(texts in prop::collection::vec(any::<Option<String>>(), 12), list in any::<Vec<String>>()) {
         let text = |at: usize| texts[at].clone();
         let flags = Flags {
             primary_interface: text(0),
@@ -200,6 +200,7 @@ proptest! {
             on_exit: None,
             no_kernel_carrier: false,
             control_socket: text(10).map(Into::into),
+            journal: text(11).map(Into::into),
         };
         if let Err(findings) = from_flags(&flags) {
             check(&findings)?;

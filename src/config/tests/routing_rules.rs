@@ -148,9 +148,35 @@ fn what_is_documented_but_not_built_says_so() {
         "control.group: is not supported yet\n  help: leave it out: root and the daemon's own user may connect",
     );
     assert_eq!(
-        refused("[[uplink]]\ninterface = \"a\"\n[[destination]]\nmatch = []\n[journal]\npath = \"/x\"\n"),
-        "t.toml:3:1: destination: is not supported yet\n  help: leave it out: all traffic follows [failover]\n\
-         t.toml:5:1: journal: is not supported yet\n  help: leave it out: transitions are in the log"
+        refused("[[uplink]]\ninterface = \"a\"\n[[destination]]\nmatch = []\n"),
+        "t.toml:3:1: destination: is not supported yet\n  help: leave it out: all traffic follows [failover]"
+    );
+}
+
+#[test]
+fn the_journal_is_a_file_of_bounded_size() {
+    let file = "help: write the path of a file, such as /var/lib/uplinkd/journal.jsonl";
+    let size = "help: write a whole number and one of KiB, MiB, GiB, such as \"16MiB\"";
+    for (keys, problem) in [
+        ("path = \"\"", format!("path: is empty\n  {file}")),
+        ("path = \"/tmp/\"", format!("path: `/tmp/` names a directory\n  {file}")),
+        ("max_size = \"16\"\npath = \"/j\"", format!("max_size: `16` is not a size\n  {size}")),
+        ("max_size = \"1.5GiB\"\npath = \"/j\"", format!("max_size: `1.5GiB` is not a size\n  {size}")),
+        (
+            "max_size = \"1KiB\"\npath = \"/j\"",
+            "max_size: must be at least 64KiB, is 1KiB\n  help: choose from 64KiB to 1024GiB: what is larger is cut into files"
+                .to_owned(),
+        ),
+        (
+            "keep = 0\npath = \"/j\"",
+            "keep: must be at least 1, is 0\n  help: choose from 1 to 1000: the oldest is thrown away".to_owned(),
+        ),
+    ] {
+        refuses("journal", keys, &format!("journal.{problem}"));
+    }
+    assert_eq!(
+        refused("[[uplink]]\ninterface = \"a\"\n[journal]\nkeep = 2\n"),
+        "t.toml:3:1: journal: has no path\n  help: add the key `path`, such as \"/var/lib/uplinkd/journal.jsonl\""
     );
 }
 
