@@ -174,13 +174,12 @@ impl FamilyState {
             let hold = self.holds_death_of(active);
             events.extend(self.judge_one(active, hold, settings, now));
         }
-        // Heard in one go: what speaks for the active uplink before what speaks for others, deaths last, its own at the
-        // very end. So nothing moves where the end of the story is that it need not.
-        events.sort_by_key(|(id, event)| match (event, Some(*id) == active) {
-            (health::Event::Dead, true) => 3,
-            (health::Event::Dead, false) => 2,
-            (_, false) => 1,
-            (_, true) => 0,
+        // Heard in one go: what speaks for the active uplink before what speaks for others, the best of these first; then
+        // what speaks against others, and against the active one at the very end. So nothing moves where the end of the
+        // story is that it need not.
+        events.sort_by_key(|(id, event)| {
+            let against = matches!(event, health::Event::Lossy | health::Event::Dead);
+            (against, (Some(*id) == active) == against, self.core.rules().tier(*id))
         });
         events
     }

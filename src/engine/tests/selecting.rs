@@ -503,6 +503,31 @@ fn two_lines_that_return_together_move_nothing() {
 }
 
 #[test]
+fn of_two_lines_that_prove_themselves_at_once_the_better_is_taken() {
+    let mut wants = settings(2);
+    for (uplink, tier) in wants.uplinks.iter_mut().zip([2, 1]) {
+        uplink.tier = tier;
+    }
+    let mut world = World::new(wants);
+    // Boot is overdue, so that the first to prove itself carries traffic.
+    world.tell(Input::Operator(Command::Freeze));
+    world.tell(Input::Operator(Command::Auto));
+    world.run(SECOND);
+    assert_eq!(world.selection(), Selection::Primary { active: 1 }, "{:#?}", world.timeline);
+}
+
+#[test]
+fn two_lines_that_become_slow_at_once_move_nothing() {
+    let mut wants = settings(2);
+    wants.probe.standby_interval = wants.probe.interval;
+    let mut world = World::settled(wants);
+    world.paths = vec![Path::Answers(900 * MS); 2];
+    world.run(120 * SECOND);
+    assert_eq!(world.ops, Vec::<String>::new(), "{:#?}", world.timeline);
+    assert_eq!(world.selection(), Selection::Primary { active: 0 });
+}
+
+#[test]
 fn a_slow_backup_that_falls_silent_with_the_primary_is_not_taken() {
     for rtt in [100, 310, 400, 490] {
         for phase in [0, 300, 700] {
