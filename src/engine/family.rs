@@ -195,6 +195,8 @@ impl FamilyState {
             .ids()
             .filter(|id| *id != active && self.core.health(*id).is_usable())
             .filter_map(|id| self.path(id).monitor.as_ref())
+            // Its death may be known and not told yet.
+            .filter(|monitor| monitor.verdict() != Some(Verdict::Dead))
             .peekable();
         others.peek().is_some() && others.all(unclear)
     }

@@ -503,6 +503,22 @@ fn two_lines_that_return_together_move_nothing() {
 }
 
 #[test]
+fn the_death_of_the_active_line_is_told_with_that_of_the_last_other() {
+    let mut wants = settings(2);
+    wants.probe.timeout = Timeout::Fixed(300 * MS);
+    wants.probe.fall = 2;
+    let mut world = World::settled(wants);
+    world.paths = vec![Path::Silent, Path::Silent];
+    let health = |world: &World, id: usize| world.engine.report(world.now).uplinks[id].families[0].1.health;
+    while health(&world, 1).is_usable() {
+        world.run(MS);
+        assert!(world.now.0 < 20 * SECOND);
+    }
+    assert_eq!(health(&world, 0), Health::Down, "{:#?}", world.timeline);
+    assert_eq!(world.ops, Vec::<String>::new());
+}
+
+#[test]
 fn of_two_lines_that_prove_themselves_at_once_the_better_is_taken() {
     let mut wants = settings(2);
     for (uplink, tier) in wants.uplinks.iter_mut().zip([2, 1]) {
