@@ -7,8 +7,10 @@
 //! * `tables`: the transition tables and the sizes of the walks.
 
 mod claims;
+mod lockstep;
 mod naive;
 mod reach;
+mod spec;
 mod support;
 mod tables;
 mod twins;

@@ -1,0 +1,364 @@
+//! The engine and the specification take the same steps: random worlds in virtual time, compared after every one.
+
+use crate::spec::{Fact, History, Standing};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+use std::net::IpAddr;
+use std::time::Duration;
+use uplinkd::engine::input::{Address, Dump, Input, Link, ProbeNews};
+use uplinkd::engine::route::{Hop, How, Kind, MAIN_TABLE, Op, Prefix, Route};
+use uplinkd::engine::settings::{CarrierPoll, Failover, Gateway, Profile, Routing, Timeout, Uplink};
+use uplinkd::engine::{Action, Engine, Family, Settings, Time};
+use uplinkd::machine::{Command, Id};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// What a path does to probes.
+#[derive(Debug, Clone, Copy)]
+enum Path {
+    /// Answers after this many milliseconds, be it too late.
+    Answers(u32),
+    Silent,
+    /// Every so manieth round is lost.
+    Loses(u64),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    Carrier(Id, bool),
+    Path(Id, Path),
+    /// This target answers nobody from now on.
+    DeadTarget(Option<u16>),
+    Order(Command),
+    Drain(Id),
+    Undrain(Id),
+}
+
+#[derive(Clone)]
+struct Case {
+    settings: Settings,
+    /// Somebody else's default route is there at the start.
+    stranger: bool,
+    carriers: Vec<bool>,
+    /// After so many milliseconds, this.
+    acts: Vec<(u32, Act)>,
+}
+
+/// Only what varies: the rest of the settings would fill a screen.
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Settings { uplinks, probe, failover, .. } = &self.settings;
+        let tiers: Vec<u8> = uplinks.iter().map(|uplink| uplink.tier).collect();
+        writeln!(f, "tiers {tiers:?}, {probe:?}, {failover:?}")?;
+        writeln!(f, "stranger {}, carriers {:?}", self.stranger, self.carriers)?;
+        self.acts.iter().try_for_each(|(gap, act)| writeln!(f, "after {gap} ms {act:?}"))
+    }
+}
+
+fn settings(tiers: &[u8]) -> Settings {
+    let uplink = |(id, tier): (u8, &u8)| Uplink {
+        name: format!("wan{id}"),
+        interface: format!("eth{id}"),
+        gateway: Gateway::Given(IpAddr::from([192, 0, 2 + id, 1])),
+        gateway6: Gateway::Auto,
+        tier: *tier,
+        metric: 10 * (u32::from(id) + 1),
+        mark: None,
+        targets: [1, 2].map(|host| IpAddr::from([203, 0, 113, host])).to_vec(),
+    };
+    Settings {
+        uplinks: (0..).zip(tiers).map(uplink).collect(),
+        probe: Profile::Steady.probe(),
+        failover: Failover::default(),
+        routing: Routing { carrier_poll: CarrierPoll::Off, kernel_carrier: false, ..Routing::default() },
+    }
+}
+
+/// The real engine in a world that is just big enough, and the history of both.
+struct Lockstep {
+    engine: Engine,
+    history: History,
+    now: Time,
+    links: Vec<Link>,
+    paths: Vec<Path>,
+    dead_target: Option<u16>,
+    stranger: bool,
+    /// Answers under way, by arrival.
+    answers: BTreeMap<(Time, usize), (Id, u64, u16, Duration)>,
+    probes: usize,
+}
+
+type Outcome = Result<(), TestCaseError>;
+
+impl Lockstep {
+    fn new(case: &Case) -> Self {
+        let link = |(id, (uplink, carrier)): (u32, (&Uplink, &bool))| Link {
+            index: 10 + id,
+            name: uplink.interface.clone(),
+            up: true,
+            carrier: *carrier,
+            point_to_point: false,
+            ignore_linkdown: None,
+        };
+        let settings = &case.settings;
+        Self {
+            engine: Engine::new(settings.clone(), Time::ZERO),
+            history: History { settings: settings.clone(), facts: vec![] },
+            now: Time::ZERO,
+            links: (0..).zip(settings.uplinks.iter().zip(&case.carriers)).map(link).collect(),
+            paths: vec![Path::Answers(20); settings.uplinks.len()],
+            dead_target: None,
+            stranger: case.stranger,
+            answers: BTreeMap::new(),
+            probes: 0,
+        }
+    }
+
+    fn fact(&mut self, fact: Fact) {
+        self.history.facts.push((self.now, fact));
+    }
+
+    fn take(&mut self, fact: Fact, input: Input) -> Outcome {
+        self.fact(fact);
+        self.engine.handle(input, self.now);
+        self.act();
+        self.compare()
+    }
+
+    /// The kernel does what it is told and says so.
+    fn act(&mut self) {
+        while let Some(action) = self.engine.poll_action() {
+            match action {
+                Action::Dump(family) => {
+                    let ready = (0..).zip(&self.links).filter(|(_, link)| link.carrier);
+                    let facts: Vec<_> = ready.map(|(id, _)| (self.now, Fact::Ready(id))).collect();
+                    self.history.facts.extend(facts);
+                    let dump = self.dump(family);
+                    self.engine.handle(Input::Dumped(dump), self.now);
+                }
+                Action::Apply { family, generation, ops } => {
+                    for op in ops {
+                        let news = match op {
+                            Op::PutRoute(route, How::Replace) => Input::RouteReplaced(route),
+                            Op::PutRoute(route, How::Add | How::Prepend) => Input::Route(route),
+                            Op::DeleteRoute(route) => Input::RouteGone(route),
+                            Op::AddRule(rule) => Input::Rule(rule),
+                            Op::DeleteRule(rule) => Input::RuleGone(rule),
+                            Op::IgnoreLinkdown { .. } => continue,
+                        };
+                        self.engine.handle(news, self.now);
+                    }
+                    self.engine.handle(Input::Applied { family, generation, refused: vec![] }, self.now);
+                }
+                Action::Probe { uplink, round, targets, .. } => {
+                    self.fact(Fact::Sent { uplink, round });
+                    for (target, _) in targets {
+                        self.probes += 1;
+                        let delay = match self.paths[usize::from(uplink)] {
+                            Path::Loses(nth) if round % nth > 0 => 20,
+                            Path::Answers(ms) => ms,
+                            Path::Silent | Path::Loses(_) => continue,
+                        } * MS;
+                        if self.dead_target != Some(target) {
+                            self.answers
+                                .insert((self.now + delay, self.probes), (uplink, round, target, delay));
+                        }
+                    }
+                }
+                Action::AskLink(_)
+                | Action::Watch { .. }
+                | Action::Unwatch { .. }
+                | Action::Announce(_)
+                | Action::Notice(_)
+                | Action::Done { .. } => {}
+            }
+        }
+    }
+
+    fn dump(&self, family: Family) -> Dump {
+        let address = |(id, link): (u8, &Link)| Address {
+            index: link.index,
+            prefix: Prefix { address: IpAddr::from([192, 0, 2 + id, 10]), length: 24 },
+            peer: None,
+            global: true,
+        };
+        let stranger = Route {
+            table: MAIN_TABLE,
+            metric: 100,
+            destination: Prefix::default_route(family),
+            kind: Kind::Unicast,
+            hops: vec![Hop { via: Some(IpAddr::from([192, 0, 2, 1])), index: 10 }],
+            protocol: 16,
+            source: None,
+            onlink: false,
+        };
+        Dump {
+            family,
+            links: self.links.clone(),
+            addresses: (0..).zip(&self.links).map(address).collect(),
+            routes: if self.stranger { vec![stranger] } else { vec![] },
+            rules: vec![],
+        }
+    }
+
+    /// Lets time pass: answers first, then what is due.
+    fn run(&mut self, duration: Duration) -> Outcome {
+        let until = self.now + duration;
+        loop {
+            let due = self.engine.poll_timeout().map(|(at, _)| at.max(self.now));
+            let arrives = self.answers.keys().next().map(|(at, _)| *at);
+            let Some(next) = due.into_iter().chain(arrives).min().filter(|next| *next <= until) else {
+                break;
+            };
+            self.now = next;
+            while let Some(entry) = self.answers.first_entry().filter(|entry| entry.key().0 <= next) {
+                let (uplink, round, target, rtt) = entry.remove();
+                self.fact(Fact::Answer { uplink, round, target });
+                let news = ProbeNews::Answer { round, target, rtt: Some(rtt) };
+                self.engine.handle(Input::Probe { uplink, family: Family::V4, news }, next);
+            }
+            self.take(Fact::Tick, Input::Tick)?;
+        }
+        self.now = until;
+        Ok(())
+    }
+
+    fn perform(&mut self, act: Act) -> Outcome {
+        let count = self.history.settings.uplinks.len();
+        let count = u8::try_from(count).unwrap_or(u8::MAX);
+        match act {
+            Act::Carrier(id, carrier) => {
+                let link = &mut self.links[usize::from(id % count)];
+                if link.carrier != carrier {
+                    link.carrier = carrier;
+                    let input = Input::Link(link.clone());
+                    let fact = if carrier { Fact::Ready } else { Fact::Unready };
+                    self.take(fact(id % count), input)?;
+                }
+            }
+            Act::Path(id, path) => self.paths[usize::from(id % count)] = path,
+            Act::DeadTarget(target) => self.dead_target = target,
+            Act::Order(order) => {
+                let order = match order {
+                    Command::Use(id) => Command::Use(id % count),
+                    Command::Auto | Command::Freeze => order,
+                };
+                self.take(Fact::Order(order), Input::Operator(order))?;
+            }
+            Act::Drain(id) => self.take(Fact::Drain(id % count), Input::Drain(id % count))?,
+            Act::Undrain(id) => self.take(Fact::Undrain(id % count), Input::Undrain(id % count))?,
+        }
+        Ok(())
+    }
+
+    fn compare(&self) -> Outcome {
+        let says = self.history.standing();
+        let report = self.engine.report(self.now);
+        let family = &report.families[0];
+        let does = Standing {
+            health: report.uplinks.iter().map(|uplink| uplink.families[0].1.health).collect(),
+            selection: family.selection,
+            stranded: family.stranded,
+            since: family.since,
+            windows: family.windows.iter().map(|(id, left)| (*id, self.now + *left)).collect(),
+            boot_ends: family.boot_remaining.map(|left| self.now + left),
+            next: says.next,
+        };
+        let wakes = self.engine.poll_timeout().map(|(at, _)| at);
+        let sleeps = says.next.is_some_and(|next| wakes.is_none_or(|wakes| wakes > next));
+        if says == does && family.active == says.selection.active() && !sleeps {
+            return Ok(());
+        }
+        let mut story = String::new();
+        for (number, (at, fact)) in self.history.facts.iter().enumerate() {
+            let _ = writeln!(story, "{number:4}  {:8.3} s  {fact:?}", at.0.as_secs_f64());
+        }
+        Err(TestCaseError::fail(format!(
+            "after\n{story}the specification says\n  {says:?}\nthe engine does\n  {does:?}\nand wakes at {wakes:?}"
+        )))
+    }
+}
+
+fn path() -> impl Strategy<Value = Path> {
+    prop_oneof![
+        3 => Just(Path::Answers(20)),
+        3 => Just(Path::Silent),
+        1 => Just(Path::Answers(290)),
+        1 => Just(Path::Answers(310)),
+        1 => (2_u64..5).prop_map(Path::Loses),
+    ]
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        4 => (0_u8..3, any::<bool>()).prop_map(|(id, carrier)| Act::Carrier(id, carrier)),
+        6 => (0_u8..3, path()).prop_map(|(id, path)| Act::Path(id, path)),
+        1 => proptest::option::of(0_u16..2).prop_map(Act::DeadTarget),
+        1 => (0_u8..3).prop_map(|id| Act::Order(Command::Use(id))),
+        2 => Just(Act::Order(Command::Auto)),
+        1 => Just(Act::Order(Command::Freeze)),
+        1 => (0_u8..3).prop_map(Act::Drain),
+        2 => (0_u8..3).prop_map(Act::Undrain),
+    ]
+}
+
+fn case(tiers: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Case> {
+    let gap = prop_oneof![2 => Just(0_u32), 3 => 1_u32..1200, 3 => 1200_u32..4000];
+    let acts = vec((gap, act()), 1..16);
+    let carriers = vec(proptest::bool::weighted(0.9), 3);
+    let numbers = (1_u16..4, 1_u16..4, any::<bool>(), any::<bool>());
+    (tiers, numbers, any::<bool>(), carriers, acts).prop_map(
+        |(tiers, (fall, rise, quick_standby, leave_degraded), stranger, carriers, acts)| {
+            let mut settings = settings(&tiers);
+            settings.probe.timeout = Timeout::Fixed(300 * MS);
+            settings.probe.fall = fall;
+            settings.probe.rise = rise;
+            settings.probe.standby_interval = if quick_standby { 1000 * MS } else { 2500 * MS };
+            settings.failover = Failover {
+                stable_window: 2000 * MS,
+                max_stable_window: 7000 * MS,
+                flap_memory: 5000 * MS,
+                boot_deadline: 3000 * MS,
+                leave_degraded,
+            };
+            Case { settings, stranger, carriers, acts }
+        },
+    )
+}
+
+fn check(case: &Case) -> Outcome {
+    let mut world = Lockstep::new(case);
+    world.act();
+    world.compare()?;
+    for (gap, act) in &case.acts {
+        world.run(*gap * MS)?;
+        world.perform(*act)?;
+    }
+    world.run(4000 * MS)
+}
+
+/// At least so many; PROPTEST_CASES asks for more.
+fn config() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    ProptestConfig { cases: default.cases.max(2048), max_shrink_iters: 4096, ..default }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn the_selection_of_two_uplinks_is_what_the_whole_history_says(
+        case in case(prop_oneof![3 => Just(vec![1, 2]), 1 => Just(vec![1, 1]), 1 => Just(vec![2, 1])])
+    ) {
+        check(&case)?;
+    }
+
+    #[test]
+    fn the_selection_of_three_uplinks_is_what_the_whole_history_says(
+        case in case(prop_oneof![3 => Just(vec![1, 2, 3]), 1 => Just(vec![1, 1, 2]), 1 => Just(vec![1, 2, 2])])
+    ) {
+        check(&case)?;
+    }
+}
