@@ -171,8 +171,11 @@ impl FamilyState {
             events.extend(self.judge_one(id, false, settings, now));
         }
         if let Some(active) = active {
-            let hold = self.holds_death_of(active);
-            events.extend(self.judge_one(active, hold, settings, now));
+            // Its failures first: since when it fails is what the others are asked about.
+            events.extend(self.judge_one(active, true, settings, now));
+            if !self.holds_death_of(active) {
+                events.extend(self.judge_one(active, false, settings, now));
+            }
         }
         // Heard in one go: what speaks for the active uplink before what speaks for others, the best of these first; then
         // what speaks against others, and against the active one at the very end. So nothing moves where the end of the

@@ -519,6 +519,24 @@ fn the_death_of_the_active_line_is_told_with_that_of_the_last_other() {
 }
 
 #[test]
+fn one_failed_round_is_no_death_while_the_other_line_is_being_asked() {
+    let mut wants = settings(2);
+    wants.probe.timeout = Timeout::Fixed(300 * MS);
+    wants.probe.fall = 1;
+    wants.probe.standby_interval = 2500 * MS;
+    let mut world = World::settled(wants);
+    world.run(4701 * MS);
+    // A round of the new active one leaves at once, and both are asked at 10 s, just before it has failed.
+    world.paths = vec![Path::Silent, Path::Silent];
+    world.tell(Input::Operator(Command::Use(1)));
+    let health = |world: &World, id: usize| world.engine.report(world.now).uplinks[id].families[0].1.health;
+    world.run(400 * MS);
+    assert!(world.now.0 == 10_101 * MS && health(&world, 1) == Health::Healthy, "{:#?}", world.timeline);
+    world.run(300 * MS);
+    assert_eq!([0, 1].map(|id| health(&world, id)), [Health::Down; 2], "{:#?}", world.timeline);
+}
+
+#[test]
 fn of_two_lines_that_prove_themselves_at_once_the_better_is_taken() {
     let mut wants = settings(2);
     for (uplink, tier) in wants.uplinks.iter_mut().zip([2, 1]) {
