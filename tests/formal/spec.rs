@@ -144,6 +144,7 @@ impl<'a> Series<'a> {
 /// Traffic went to a better uplink by itself.
 struct Failback {
     at: Time,
+    to: Id,
     undone: Option<Time>,
 }
 
@@ -235,7 +236,7 @@ impl<'a> Story<'a> {
             if self.series[usize::from(id)].judge(at)
                 && let Some((since, length)) = &mut self.windows[usize::from(id)]
             {
-                (*since, *length) = (at, window_length(self.settings, &self.failbacks));
+                (*since, *length) = (at, window_length(self.settings, &self.failbacks, id));
             }
             let failing = self.series[usize::from(id)].failing_since();
             let waits = Some(id) == active && failing.is_some_and(|since| self.none_is_clear(id, since));
@@ -299,9 +300,10 @@ impl<'a> Story<'a> {
         );
         if let Some(from) = self.selection.active().filter(|_| settled) {
             if self.tier(to) < self.tier(from) {
-                self.failbacks.push(Failback { at, undone: None });
+                self.failbacks.push(Failback { at, to, undone: None });
             } else if self.tier(to) > self.tier(from)
-                && let Some(failback) = self.failbacks.last_mut()
+                && !self.health(from).is_drained()
+                && let Some(failback) = self.failbacks.iter_mut().rfind(|failback| failback.to == from)
             {
                 failback.undone.get_or_insert(at);
             }
@@ -321,8 +323,8 @@ impl<'a> Story<'a> {
         if self.selection != selection {
             (self.selection, self.since) = (selection, at);
         }
-        let length = window_length(self.settings, &self.failbacks);
         for id in self.ids() {
+            let length = window_length(self.settings, &self.failbacks, id);
             let proving = matches!(selection, Selection::Proving { .. });
             let better = selection.active().is_some_and(|active| self.tier(id) < self.tier(active));
             let runs = proving && better && self.health(id) == Health::Healthy;
@@ -373,9 +375,9 @@ impl<'a> Story<'a> {
 }
 
 /// Each failback that was undone within the memory doubles the next window.
-fn window_length(settings: &Settings, failbacks: &[Failback]) -> Duration {
+fn window_length(settings: &Settings, failbacks: &[Failback], id: Id) -> Duration {
     let wants = &settings.failover;
-    let undone = |back: &&Failback| back.undone.is_some_and(|at| at.since(back.at) <= wants.flap_memory);
-    let flaps = failbacks.iter().rev().take_while(undone).count();
+    let undone = |back: &&Failback| back.undone.is_some_and(|at| at.since(back.at) < wants.flap_memory);
+    let flaps = failbacks.iter().rev().filter(|failback| failback.to == id).take_while(undone).count();
     (0..flaps).fold(wants.stable_window, |window, _| wants.max_stable_window.min(window * 2))
 }
