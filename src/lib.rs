@@ -11,8 +11,9 @@
 //!
 //! * [`machine`]: which uplink carries traffic. Finite: no number, no address, no clock. STATES.md is printed from it.
 //! * [`engine`]: facts, verdicts, timers, the desired state of the kernel. Has `now` and numbers, does no IO.
+//! * [`sim`]: simulated parts of the world for the engine to be run against, as pure as it is.
 //! * everything else touches the world and decides nothing; it needs the feature `daemon` (on by default), so that
-//!   `cargo check --lib --no-default-features` proves the first two pure.
+//!   `cargo check --lib --no-default-features` proves the first three pure.
 //!
 //! Where to look: *when does it fail back* → `machine/selector.rs`; *what counts as loss* → `engine/monitor.rs`; *which
 //! routes exist* → `engine/plan.rs`; *what is sent to the kernel* → `engine/reconcile.rs`, `kernel/encode.rs`; *a flag* →
@@ -20,6 +21,7 @@
 
 pub mod engine;
 pub mod machine;
+pub mod sim;
 
 #[cfg(feature = "daemon")]
 pub mod cli;

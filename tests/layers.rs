@@ -1,4 +1,4 @@
-//! The pure rings import nothing impure: `machine` and `engine` know no clock, socket, file, thread, environment or
+//! The pure rings import nothing impure: `machine`, `engine` and `sim` know no clock, socket, file, thread, environment or
 //! random order, and no other part of the crate. That `cargo check --lib --no-default-features` compiles them proves that
 //! they need none of our dependencies; this proves the same of the standard library, by reading the sources.
 
@@ -162,6 +162,11 @@ fn the_machine_sees_nothing_but_itself_and_pure_things() {
 #[test]
 fn the_engine_sees_nothing_but_the_machine_itself_and_pure_things() {
     assert_pure("engine", &["engine", "machine"], 10);
+}
+
+#[test]
+fn the_simulation_sees_nothing_but_the_engine_the_machine_itself_and_pure_things() {
+    assert_pure("sim", &["sim", "engine", "machine"], 8);
 }
 
 #[test]

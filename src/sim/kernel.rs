@@ -1,0 +1,205 @@
+//! Linux's routing state as far as uplinkd cares, as a value: links, addresses, routes and rules, what a request does to
+//! them, and what listeners are told of it.
+//!
+//! ```text
+//!   Request ─► Kernel::request ─► Ok or an errno        Kernel::news ─► what a monitor hears
+//!                                                       Kernel::dump ─► what a dump finds
+//! ```
+//!
+//! That Linux does the same is not claimed but compared, by `tests/parity`, operation by operation. Not modelled: what
+//! is behind local and broadcast routes (the local table follows from the addresses), nexthop objects, types of service,
+//! metrics beside the priority, router advertisements, link-local addresses that the kernel makes, expiry, and anything
+//! that takes time.
+
+pub mod errno;
+
+mod address;
+mod check;
+mod fib4;
+mod fib6;
+mod link;
+mod news;
+mod request;
+mod rules;
+
+pub use request::{Parts, Request};
+
+use crate::engine::Family;
+use crate::engine::input::{Address, Dump, Input, Link};
+use crate::engine::route::{How, MAIN_TABLE, Op, Route, Rule};
+use address::Own4;
+use fib4::{Alias, Done, Fib4, Put};
+use fib6::Fib6;
+use link::Port;
+use news::News;
+use std::collections::BTreeMap;
+
+/// The loopback interface's index, by which IPv6 lets routes lead that refuse.
+const LOOPBACK: u32 = 1;
+/// IP6_RT_PRIO_USER: what IPv6 makes of no metric.
+const USER_METRIC: u32 = 1024;
+/// As many notifications as fit the daemon's receive buffer, roughly.
+const NEWS_CAPACITY: usize = 5000;
+
+/// A kernel with one listener.
+#[derive(Debug, Clone)]
+pub struct Kernel {
+    links: BTreeMap<u32, Port>,
+    /// In the kernel's order, by interface.
+    addresses4: BTreeMap<u32, Vec<Own4>>,
+    /// In the kernel's order, by interface.
+    addresses6: BTreeMap<u32, Vec<Address>>,
+    fib4: Fib4,
+    fib6: Fib6,
+    /// In the kernel's order: by priority, of those with the same the oldest first.
+    rules: Vec<Rule>,
+    news: News,
+}
+
+impl Default for Kernel {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Kernel {
+    /// A fresh network namespace: the rules that every one has, and nothing else.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            links: BTreeMap::new(),
+            addresses4: BTreeMap::new(),
+            addresses6: BTreeMap::new(),
+            fib4: Fib4::default(),
+            fib6: Fib6::default(),
+            rules: rules::initial(),
+            news: News::new(NEWS_CAPACITY),
+        }
+    }
+
+    /// Does one thing.
+    ///
+    /// # Errors
+    /// The positive error number with which Linux refuses it (see [`errno`]); nothing has changed then.
+    pub fn request(&mut self, request: &Request) -> Result<(), i32> {
+        match request {
+            Request::Op(Op::PutRoute(route, how)) => {
+                let put = match how {
+                    How::Add => Put::Exclusive,
+                    How::Prepend => Put::Prepend,
+                    How::Replace => Put::Replace,
+                };
+                self.put_route(route, put)
+            }
+            Request::AppendRoute(route) => self.put_route(route, Put::Append),
+            Request::Op(Op::DeleteRoute(route)) => self.delete_route(&Parts::of(route)),
+            Request::DeleteRoute(parts) => self.delete_route(parts),
+            Request::Op(Op::AddRule(rule)) => self.add_rule(rule),
+            Request::Op(Op::DeleteRule(rule)) => self.delete_rule(rule),
+            Request::Op(Op::IgnoreLinkdown { index, on }) => self.ignore_linkdown(*index, *on),
+            Request::LinkUp(index, up) => self.set_up(*index, *up),
+            Request::Carrier(index, on) => self.set_cable(*index, *on),
+            Request::AddLink(link) => self.add_link(link.clone()),
+            Request::DeleteLink(index) => self.delete_link(*index),
+            Request::AddAddress(address) => self.add_address(*address),
+            Request::DeleteAddress(address) => self.delete_address(*address),
+        }
+    }
+
+    /// Carries out operations in order, as [`Request::Op`] each; returns those that were refused, by their place.
+    pub fn apply(&mut self, ops: &[Op]) -> Vec<(usize, i32)> {
+        let mut refused = vec![];
+        for (place, op) in ops.iter().enumerate() {
+            if let Err(errno) = self.request(&Request::Op(op.clone())) {
+                refused.push((place, errno));
+            }
+        }
+        refused
+    }
+
+    /// What the listener has not read yet, in order. [`Input::Overrun`] comes first if anything was lost.
+    pub fn news(&mut self) -> Vec<Input> {
+        self.news.take()
+    }
+
+    /// How many notifications may wait from now on; 5000 without this.
+    pub fn set_capacity(&mut self, notifications: usize) {
+        self.news.set_capacity(notifications);
+    }
+
+    /// Everything of one family: links and addresses by index, routes of the main table and then of the others by
+    /// number, rules in their order.
+    #[must_use]
+    pub fn dump(&self, family: Family) -> Dump {
+        let addresses = match family {
+            Family::V4 => self.addresses4.values().flatten().map(|own| own.address).collect(),
+            Family::V6 => self.addresses6.values().flatten().copied().collect(),
+        };
+        let tables: Vec<u32> = match family {
+            Family::V4 => self.fib4.tables().collect(),
+            Family::V6 => self.fib6.tables(),
+        };
+        let mut others: Vec<u32> = tables.into_iter().filter(|table| *table != MAIN_TABLE).collect();
+        others.sort_unstable();
+        let rules = self.rules.iter().filter(|rule| rule.family == family);
+        Dump {
+            family,
+            links: self.links().cloned().collect(),
+            addresses,
+            routes: core::iter::once(MAIN_TABLE)
+                .chain(others)
+                .flat_map(|table| self.table(family, table))
+                .collect(),
+            rules: rules.map(|rule| self.shown(rule)).collect(),
+        }
+    }
+
+    /// The routes of one table, in the order of a dump.
+    #[must_use]
+    pub fn table(&self, family: Family, table: u32) -> Vec<Route> {
+        match family {
+            Family::V4 => self.fib4.table(table).map(|alias| alias.route.clone()).collect(),
+            Family::V6 => self.fib6.dump(table),
+        }
+    }
+
+    /// All links, by index.
+    pub fn links(&self) -> impl Iterator<Item = &Link> {
+        self.links.values().map(|port| &port.link)
+    }
+
+    /// `inet_rtm_newroute`, `inet6_rtm_newroute`.
+    fn put_route(&mut self, route: &Route, put: Put) -> Result<(), i32> {
+        let (done, told) = match route.family() {
+            Family::V4 => {
+                self.check4(route)?;
+                let alias = Alias::new(route.clone(), request::scope(route));
+                (self.fib4.insert(alias, put)?, vec![route.clone()])
+            }
+            Family::V6 => {
+                let metric = if route.metric == 0 { USER_METRIC } else { route.metric };
+                let destination = check::masked(route.destination);
+                let route = Route { metric, destination, ..route.clone() };
+                self.check6(&route)?;
+                self.fib6.insert(route, put)?
+            }
+        };
+        let say = match done {
+            Done::Nothing => return Ok(()),
+            Done::Added => Input::Route,
+            Done::Replaced => Input::RouteReplaced,
+        };
+        self.news.extend(told.into_iter().map(say));
+        Ok(())
+    }
+
+    /// `inet_rtm_delroute`, `inet6_rtm_delroute`.
+    fn delete_route(&mut self, parts: &Parts) -> Result<(), i32> {
+        let gone = match parts.destination.family() {
+            Family::V4 => vec![self.fib4.delete(parts)?],
+            Family::V6 => self.fib6.delete(parts)?,
+        };
+        self.news.extend(gone.into_iter().map(Input::RouteGone));
+        Ok(())
+    }
+}

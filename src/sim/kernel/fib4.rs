@@ -1,0 +1,200 @@
+//! IPv4's routing tables: what is where, in which order. Linux's net/ipv4/fib_trie.c does the same with a trie.
+
+use super::errno::{EEXIST, ESRCH};
+use super::request::{LINK, Parts};
+use crate::engine::route::{Kind, MAIN_TABLE, Prefix, Route};
+use core::cmp::Reverse;
+use core::net::{IpAddr, Ipv4Addr};
+use std::collections::BTreeMap;
+
+/// A route in its place, with what requests and notifications do not show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Alias {
+    pub(super) route: Route,
+    /// `RT_SCOPE_*`.
+    pub(super) scope: u8,
+    /// Per hop: its interface is gone or down.
+    pub(super) dead: Vec<bool>,
+}
+
+/// Which of the flags of `RTM_NEWROUTE` are set beside NLM_F_CREATE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Put {
+    Exclusive,
+    Prepend,
+    Append,
+    Replace,
+}
+
+/// What a route has done to the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Done {
+    Added,
+    Replaced,
+    /// It was there already.
+    Nothing,
+}
+
+/// In the order of a dump: by address, the longest prefix first.
+type Place = (u32, Reverse<u8>);
+
+/// All tables but the local one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Fib4 {
+    tables: BTreeMap<u32, BTreeMap<Place, Vec<Alias>>>,
+}
+
+fn place(prefix: Prefix) -> Place {
+    let bits = match prefix.address {
+        IpAddr::V4(address) => address.to_bits(),
+        IpAddr::V6(_) => 0,
+    };
+    (bits, Reverse(prefix.length))
+}
+
+impl Alias {
+    pub(super) fn new(route: Route, scope: u8) -> Self {
+        let dead = vec![false; route.hops.len()];
+        Self { route, scope, dead }
+    }
+
+    /// The same to `fib_find_info`, which shares what several routes have in common.
+    fn is(&self, other: &Self) -> bool {
+        self.route == other.route && self.scope == other.scope
+    }
+
+    /// `fib_table_delete` and `fib_nh_match`.
+    fn has(&self, parts: &Parts) -> bool {
+        let route = &self.route;
+        let hops = match parts.hops.as_slice() {
+            [] => true,
+            // Of a multipath route, only the first is looked at.
+            [wanted] => route.hops.first().is_some_and(|hop| {
+                (wanted.index == 0 || wanted.index == hop.index)
+                    && (wanted.via.is_none() || wanted.via == hop.via)
+            }),
+            several => {
+                !route.hops.is_empty()
+                    && route.hops.len() <= several.len()
+                    && route.hops.iter().zip(several).all(|(hop, wanted)| {
+                        (wanted.index == 0 || wanted.index == hop.index)
+                            && (wanted.via.is_none() || wanted.via == hop.via)
+                    })
+            }
+        };
+        hops && (parts.metric == 0 || parts.metric == route.metric)
+            && parts.kind.is_none_or(|kind| kind == route.kind)
+            && parts.scope.is_none_or(|scope| scope == self.scope)
+            && parts.source.is_none_or(|source| Some(source) == route.source)
+            && (parts.protocol == 0 || parts.protocol == route.protocol)
+    }
+}
+
+impl Fib4 {
+    /// `fib_table_insert`.
+    pub(super) fn insert(&mut self, new: Alias, put: Put) -> Result<Done, i32> {
+        let metric = new.route.metric;
+        let table = self.tables.entry(new.route.table).or_default();
+        let there = table.entry(place(new.route.destination)).or_default();
+        let begin = there.partition_point(|alias| alias.route.metric < metric);
+        let end = there.partition_point(|alias| alias.route.metric <= metric);
+        let same = (begin..end).find(|at| there[*at].is(&new));
+        match (put, same) {
+            _ if begin == end => there.insert(begin, new),
+            // Silently: it is there, and first.
+            (Put::Replace, Some(at)) if at == begin => return Ok(Done::Nothing),
+            (Put::Exclusive, _) | (_, Some(_)) => return Err(EEXIST),
+            (Put::Replace, None) => {
+                there[begin] = new;
+                return Ok(Done::Replaced);
+            }
+            (Put::Prepend, None) => there.insert(begin, new),
+            (Put::Append, None) => there.insert(end, new),
+        }
+        Ok(Done::Added)
+    }
+
+    /// `fib_table_delete`: the first that has these parts.
+    pub(super) fn delete(&mut self, parts: &Parts) -> Result<Route, i32> {
+        let table = self.tables.get_mut(&parts.table).ok_or(ESRCH)?;
+        let there = table.get_mut(&place(parts.destination)).ok_or(ESRCH)?;
+        let at = there.iter().position(|alias| alias.has(parts)).ok_or(ESRCH)?;
+        Ok(there.remove(at).route)
+    }
+
+    /// Routes of one table, in the order of a dump.
+    pub(super) fn table(&self, table: u32) -> impl Iterator<Item = &Alias> {
+        self.tables.get(&table).into_iter().flat_map(BTreeMap::values).flatten()
+    }
+
+    pub(super) fn tables(&self) -> impl Iterator<Item = u32> {
+        self.tables.keys().copied()
+    }
+
+    /// `fib_table_lookup` as a check of a gateway asks it: the first living hop of a route without gateway that leads
+    /// there by this interface. Routes of a wider scope do not count; those that refuse are of the widest.
+    pub(super) fn leads(&self, table: u32, address: IpAddr, oif: u32) -> Option<(u8, Kind)> {
+        let matching = self.table(table).filter(|alias| alias.scope >= LINK);
+        let fits = |alias: &&Alias| {
+            let hops = alias.route.hops.iter().zip(&alias.dead);
+            alias.route.destination.contains(address)
+                && hops.clone().any(|(hop, dead)| !dead && hop.index == oif)
+        };
+        // Of those with the same length, the first.
+        let best = matching.filter(fits).min_by_key(|alias| Reverse(alias.route.destination.length))?;
+        Some((best.route.destination.length, best.route.kind))
+    }
+
+    /// `fib_sync_down_dev` and `fib_flush`: hops by this interface are dead, routes with no living hop go. Nobody is
+    /// told.
+    pub(super) fn down(&mut self, index: u32) {
+        self.each(|alias| {
+            for (hop, dead) in alias.route.hops.iter().zip(&mut alias.dead) {
+                *dead |= hop.index == index;
+            }
+            alias.dead.is_empty() || alias.dead.contains(&false)
+        });
+    }
+
+    /// An interface disappears: every route that uses it goes, even if it has other hops.
+    pub(super) fn unregister(&mut self, index: u32) {
+        self.each(|alias| !alias.route.uses(index));
+    }
+
+    /// `fib_sync_up`.
+    pub(super) fn up(&mut self, index: u32) {
+        self.each(|alias| {
+            for (hop, dead) in alias.route.hops.iter().zip(&mut alias.dead) {
+                *dead &= hop.index != index;
+            }
+            true
+        });
+    }
+
+    /// `fib_sync_down_addr` and `fib_flush`: routes of the main table with this preferred source go; those of other
+    /// tables stay. Last first, which is the order in which a table is flushed.
+    pub(super) fn without_source(&mut self, source: Ipv4Addr) -> Vec<Route> {
+        let mut gone = vec![];
+        let Some(table) = self.tables.get_mut(&MAIN_TABLE) else { return gone };
+        for there in table.values_mut().rev() {
+            there.retain(|alias| {
+                let goes = alias.route.source == Some(IpAddr::V4(source)) && alias.route.is_unicast();
+                if goes {
+                    gone.push(alias.route.clone());
+                }
+                !goes
+            });
+        }
+        gone
+    }
+
+    /// Visits every route, and keeps those for which the visitor says so.
+    fn each(&mut self, mut keep: impl FnMut(&mut Alias) -> bool) {
+        for table in self.tables.values_mut() {
+            for there in table.values_mut() {
+                there.retain_mut(&mut keep);
+            }
+            table.retain(|_, there| !there.is_empty());
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! IPv6's routing tables: what is where, in which order. Linux's net/ipv6/ip6_fib.c does the same with a tree.
+//!
+//! Routes of one place with one metric and a gateway are *siblings*: requests and notifications treat them as one
+//! multipath route in some respects, as several in others.
+
+use super::errno::{EEXIST, ESRCH};
+use super::fib4::{Done, Put};
+use super::request::Parts;
+use crate::engine::route::{Hop, Prefix, Route};
+use core::cmp::{Ordering, Reverse};
+use core::net::IpAddr;
+use std::collections::BTreeMap;
+
+/// A route in its place, with what requests and notifications do not show. It has at most one hop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) route: Route,
+    /// Its interface is down, but a sibling lives.
+    pub(super) dead: bool,
+}
+
+/// In the order of a walk: what lies in a prefix before the prefix itself, else by address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place(Prefix);
+
+impl Ord for Place {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (Self(one), Self(two)) = (self, other);
+        if one.length > two.length && two.contains(one.address) {
+            Ordering::Less
+        } else if two.length > one.length && one.contains(two.address) {
+            Ordering::Greater
+        } else {
+            (one.address, two.length).cmp(&(two.address, one.length))
+        }
+    }
+}
+
+impl PartialOrd for Place {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// All tables but the local one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Fib6 {
+    tables: BTreeMap<u32, BTreeMap<Place, Vec<Entry>>>,
+}
+
+impl Entry {
+    /// `rt6_qualify_for_ecmp`.
+    fn has_gateway(&self) -> bool {
+        self.route.is_unicast() && self.hop().is_some_and(|hop| hop.via.is_some())
+    }
+
+    pub(super) fn hop(&self) -> Option<Hop> {
+        self.route.hops.first().copied()
+    }
+
+    /// `ip6_route_del`: neither type nor source are looked at.
+    fn has(&self, parts: &Parts) -> bool {
+        let hop = parts.hops.first();
+        (parts.metric == 0 || parts.metric == self.route.metric)
+            && (parts.protocol == 0 || parts.protocol == self.route.protocol)
+            && hop.is_none_or(|wanted| {
+                let own = self.hop().unwrap_or(Hop { via: None, index: super::LOOPBACK });
+                (wanted.index == 0 || wanted.index == own.index)
+                    && (wanted.via.is_none() || wanted.via == own.via)
+            })
+    }
+}
+
+impl Fib6 {
+    /// `fib6_add_rt2node`. Returns what was done and the routes that the notification names, the new one first.
+    pub(super) fn insert(&mut self, route: Route, put: Put) -> Result<(Done, Vec<Route>), i32> {
+        let metric = route.metric;
+        let new = Entry { route, dead: false };
+        let table = self.tables.entry(new.route.table).or_default();
+        let there = table.entry(Place(new.route.destination)).or_default();
+        let begin = there.partition_point(|entry| entry.route.metric < metric);
+        let end = there.partition_point(|entry| entry.route.metric <= metric);
+        if begin < end {
+            match put {
+                Put::Exclusive => return Err(EEXIST),
+                Put::Replace => {
+                    let same_sort = (begin..end).find(|at| there[*at].has_gateway() == new.has_gateway());
+                    let at = same_sort.unwrap_or(begin);
+                    let old = core::mem::replace(&mut there[at], new.clone());
+                    if old.has_gateway() {
+                        // Its siblings, which are all behind it, go with it.
+                        let mut place = 0..;
+                        there.retain(|entry| {
+                            let here = place.next().unwrap_or(usize::MAX);
+                            here <= at || entry.route.metric != metric || !entry.has_gateway()
+                        });
+                    }
+                    return Ok((Done::Replaced, vec![new.route]));
+                }
+                Put::Prepend | Put::Append => {
+                    // `rt6_duplicate_nexthop`.
+                    let same = |entry: &Entry| entry.hop() == new.hop();
+                    if there[begin..end].iter().any(same) {
+                        return Err(EEXIST);
+                    }
+                }
+            }
+        }
+        there.insert(end, new);
+        Ok((Done::Added, ring(there, end)))
+    }
+
+    /// `ip6_route_del`. Returns the routes that the notification names.
+    pub(super) fn delete(&mut self, parts: &Parts) -> Result<Vec<Route>, i32> {
+        let table = self.tables.get_mut(&parts.table).ok_or(ESRCH)?;
+        let there = table.get_mut(&Place(parts.destination)).ok_or(ESRCH)?;
+        let at = there.iter().position(|entry| entry.has(parts)).ok_or(ESRCH)?;
+        let found = there[at].clone();
+        // Named without its gateway, a route goes with all its siblings.
+        if parts.hops.first().is_some_and(|hop| hop.via.is_some()) || !found.has_gateway() {
+            return Ok(vec![there.remove(at).route]);
+        }
+        let is_sibling = |entry: &Entry| entry.has_gateway() && entry.route.metric == found.route.metric;
+        let gone = ring(there, at);
+        there.retain(|entry| !is_sibling(entry));
+        Ok(gone)
+    }
+
+    /// The routes of one table as a dump tells them: siblings at once.
+    pub(super) fn dump(&self, table: u32) -> Vec<Route> {
+        let mut told = vec![];
+        for there in self.tables.get(&table).into_iter().flat_map(BTreeMap::values) {
+            let mut at = 0;
+            while let Some(entry) = there.get(at) {
+                let shown = ring(there, at);
+                // Linux goes on behind the last sibling, and so forgets what is between them.
+                if shown.len() > 1 {
+                    let sibling =
+                        |other: &Entry| other.route.metric == entry.route.metric && other.has_gateway();
+                    at = there.iter().rposition(sibling).unwrap_or(at);
+                }
+                told.extend(shown);
+                at += 1;
+            }
+        }
+        told
+    }
+
+    /// Routes of one table, in the order of a walk.
+    pub(super) fn table(&self, table: u32) -> impl Iterator<Item = &Entry> {
+        self.tables.get(&table).into_iter().flat_map(BTreeMap::values).flatten()
+    }
+
+    /// The tables in the order in which Linux visits all of them (it keeps them in 256 buckets).
+    pub(super) fn tables(&self) -> Vec<u32> {
+        let mut tables: Vec<u32> = self.tables.keys().copied().collect();
+        tables.sort_by_key(|table| (table % 256, *table));
+        tables
+    }
+
+    /// `fib6_table_lookup` as a check of a gateway asks it: what is the first route that leads there by this interface?
+    /// Returns whether that is one without a gateway.
+    pub(super) fn leads(&self, table: u32, address: IpAddr, oif: u32) -> Option<bool> {
+        let fits = |entry: &&Entry| {
+            let index = entry.hop().map_or(super::LOOPBACK, |hop| hop.index);
+            entry.route.destination.contains(address) && !entry.dead && index == oif
+        };
+        // Of those with the same length, the first.
+        let best =
+            self.table(table).filter(fits).min_by_key(|entry| Reverse(entry.route.destination.length))?;
+        Some(best.route.is_unicast() && !best.has_gateway())
+    }
+
+    /// The same for a gateway that is said to be on-link: does a route to less than everything lead there, and by another
+    /// interface only?
+    pub(super) fn leads_elsewhere(&self, table: u32, address: IpAddr, oif: u32) -> bool {
+        let fits = |entry: &&Entry| entry.route.destination.contains(address) && !entry.dead;
+        let Some(best) =
+            self.table(table).filter(fits).min_by_key(|entry| Reverse(entry.route.destination.length))
+        else {
+            return false;
+        };
+        let peer = |entry: &&Entry| {
+            (entry.route.destination, entry.route.metric) == (best.route.destination, best.route.metric)
+        };
+        let by_oif = |entry: &Entry| entry.hop().is_some_and(|hop| hop.index == oif);
+        !best.route.is_default()
+            && best.route.is_unicast()
+            && !self.table(table).filter(fits).filter(peer).any(by_oif)
+    }
+
+    /// `rt6_sync_down_dev`: routes by this interface go, in the order of a walk, but while a sibling of another
+    /// interface lives, they stay as dead.
+    pub(super) fn down(&mut self, index: u32) -> Vec<Route> {
+        let uses = |entry: &Entry| entry.hop().is_some_and(|hop| hop.index == index);
+        self.sweep(|there| {
+            let group = |entry: &Entry| (entry.route.metric, entry.has_gateway());
+            let goes: Vec<bool> = there
+                .iter()
+                .map(|entry| {
+                    let mine = there.iter().filter(|other| group(other) == group(entry));
+                    if entry.has_gateway() {
+                        mine.clone().any(uses) && mine.clone().all(|other| other.dead || uses(other))
+                    } else {
+                        uses(entry)
+                    }
+                })
+                .collect();
+            for entry in there.iter_mut().filter(|entry| uses(entry)) {
+                entry.dead = true;
+            }
+            goes
+        })
+    }
+
+    /// An interface disappears.
+    pub(super) fn unregister(&mut self, index: u32) -> Vec<Route> {
+        self.sweep(|there| {
+            there.iter().map(|entry| entry.hop().is_some_and(|hop| hop.index == index)).collect()
+        })
+    }
+
+    /// `rt6_sync_up`.
+    pub(super) fn up(&mut self, index: u32) {
+        let mine = |entry: &&mut Entry| entry.hop().is_some_and(|hop| hop.index == index);
+        self.tables
+            .values_mut()
+            .flat_map(BTreeMap::values_mut)
+            .flatten()
+            .filter(mine)
+            .for_each(|entry| entry.dead = false);
+    }
+
+    /// `rt6_remove_prefsrc`: routes lose the preferred source that their interface no longer has. Nobody is told.
+    pub(super) fn forget_source(&mut self, source: IpAddr, is_there: impl Fn(u32) -> bool) {
+        let all = self.tables.values_mut().flat_map(BTreeMap::values_mut).flatten();
+        for entry in all.filter(|entry| entry.route.source == Some(source)) {
+            if entry.hop().is_none_or(|hop| !is_there(hop.index)) {
+                entry.route.source = None;
+            }
+        }
+    }
+
+    /// `addrconf_get_prefix_route` and its removal: the first route of the main table to this prefix that is by this
+    /// interface and has no gateway, whoever made it.
+    pub(super) fn remove_connected(&mut self, table: u32, prefix: Prefix, index: u32) -> Option<Route> {
+        let there = self.tables.get_mut(&table)?.get_mut(&Place(prefix))?;
+        let mine = |entry: &Entry| entry.hop() == Some(Hop { via: None, index });
+        let at = there.iter().position(mine)?;
+        Some(there.remove(at).route)
+    }
+
+    fn sweep(&mut self, mut goes: impl FnMut(&mut Vec<Entry>) -> Vec<bool>) -> Vec<Route> {
+        let mut gone = vec![];
+        for table in self.tables() {
+            let Some(places) = self.tables.get_mut(&table) else { continue };
+            for there in places.values_mut() {
+                let mut verdicts = goes(there).into_iter();
+                there.retain(|entry| {
+                    let goes = verdicts.next().unwrap_or(false);
+                    if goes {
+                        gone.push(entry.route.clone());
+                    }
+                    !goes
+                });
+            }
+        }
+        gone
+    }
+}
+
+/// A route and its siblings as a message names them: from this one on, around. It has room for one protocol and one
+/// source, which are those of this one; that one of them is on-link is read of all.
+fn ring(there: &[Entry], at: usize) -> Vec<Route> {
+    let one = &there[at];
+    if !one.has_gateway() {
+        return vec![one.route.clone()];
+    }
+    let sibling = |entry: &&Entry| entry.route.metric == one.route.metric && entry.has_gateway();
+    let all = || there[at..].iter().chain(&there[..at]).filter(sibling);
+    let onlink = all().any(|entry| entry.route.onlink);
+    all().map(|entry| Route { hops: entry.route.hops.clone(), onlink, ..one.route.clone() }).collect()
+}

@@ -1,0 +1,111 @@
+//! Links: what their state does to addresses and routes.
+
+use super::Kernel;
+use super::errno::{EEXIST, ENODEV};
+use crate::engine::input::{Input, Link};
+
+/// A link and the cable in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Port {
+    pub(super) link: Link,
+    /// The far end would give it carrier.
+    pub(super) cable: bool,
+}
+
+impl Kernel {
+    pub(super) fn link(&self, index: u32) -> Option<&Link> {
+        self.links.get(&index).map(|port| &port.link)
+    }
+
+    pub(super) fn is_up(&self, index: u32) -> bool {
+        self.link(index).is_some_and(|link| link.up)
+    }
+
+    pub(super) fn by_name(&self, name: &str) -> Option<u32> {
+        self.links.values().find(|port| port.link.name == name).map(|port| port.link.index)
+    }
+
+    pub(super) fn add_link(&mut self, link: Link) -> Result<(), i32> {
+        if self.links.contains_key(&link.index) || self.by_name(&link.name).is_some() {
+            return Err(EEXIST);
+        }
+        let cable = link.carrier;
+        let link = Link { up: false, carrier: false, ..link };
+        self.news.tell(Input::Link(link.clone()));
+        self.links.insert(link.index, Port { link, cable });
+        Ok(())
+    }
+
+    pub(super) fn delete_link(&mut self, index: u32) -> Result<(), i32> {
+        if self.link(index).is_none() {
+            return Err(ENODEV);
+        }
+        if self.is_up(index) {
+            self.set_up(index, false)?;
+        }
+        for own in self.addresses4.remove(&index).unwrap_or_default() {
+            self.gone4(own);
+        }
+        self.fib4.unregister(index);
+        for route in self.fib6.unregister(index) {
+            self.news.tell(Input::RouteGone(route));
+        }
+        for own in self.addresses6.remove(&index).unwrap_or_default() {
+            self.news.tell(Input::AddressGone(own));
+            self.forget_source6(own.prefix.address);
+        }
+        self.links.remove(&index);
+        self.news.tell(Input::LinkGone(index));
+        Ok(())
+    }
+
+    /// `ip link set up` and `down`.
+    pub(super) fn set_up(&mut self, index: u32, up: bool) -> Result<(), i32> {
+        let port = self.links.get_mut(&index).ok_or(ENODEV)?;
+        if port.link.up == up {
+            return Ok(());
+        }
+        port.link.up = up;
+        port.link.carrier = up && port.cable;
+        self.news.tell(Input::Link(port.link.clone()));
+        if up {
+            for own in self.addresses4.get(&index).cloned().unwrap_or_default() {
+                self.connect4(own);
+            }
+            self.fib4.up(index);
+            self.fib6.up(index);
+            return Ok(());
+        }
+        // IPv4's routes go without a word and its addresses stay; IPv6's routes and addresses go, one word each.
+        self.fib4.down(index);
+        for route in self.fib6.down(index) {
+            self.news.tell(Input::RouteGone(route));
+        }
+        for own in self.addresses6.remove(&index).unwrap_or_default() {
+            self.news.tell(Input::AddressGone(own));
+            self.forget_source6(own.prefix.address);
+        }
+        Ok(())
+    }
+
+    /// Routes stay where they are.
+    pub(super) fn set_cable(&mut self, index: u32, on: bool) -> Result<(), i32> {
+        let port = self.links.get_mut(&index).ok_or(ENODEV)?;
+        port.cable = on;
+        let carrier = port.link.up && on;
+        if port.link.carrier != carrier {
+            port.link.carrier = carrier;
+            self.news.tell(Input::Link(port.link.clone()));
+        }
+        Ok(())
+    }
+
+    pub(super) fn ignore_linkdown(&mut self, index: u32, on: bool) -> Result<(), i32> {
+        let port = self.links.get_mut(&index).ok_or(ENODEV)?;
+        if port.link.ignore_linkdown != Some(on) {
+            port.link.ignore_linkdown = Some(on);
+            self.news.tell(Input::Link(port.link.clone()));
+        }
+        Ok(())
+    }
+}
