@@ -8,6 +8,7 @@ mod pretend;
 mod print;
 mod replay;
 mod run;
+pub mod simulate;
 pub mod states;
 mod status;
 
@@ -44,6 +45,8 @@ enum Command {
     Status(status::Arguments),
     /// Print the state machines
     States(states::Arguments),
+    /// Tell a story of failing lines in virtual time: what would your settings do?
+    Simulate(simulate::Arguments),
     /// Run the engine again over a journal: does it decide the same?
     Replay(replay::Arguments),
     /// Remove what is ours from the kernel, also after a crash
@@ -104,6 +107,7 @@ pub fn main() -> ExitCode {
         Command::Plan(arguments) => plan::run(arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::States(arguments) => states::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Cleanup(arguments) => cleanup::run(&arguments),
     };

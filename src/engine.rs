@@ -36,7 +36,8 @@ pub use settings::{Family, Settings};
 pub use time::Time;
 
 use crate::machine::{Event, Health, Id, Sync, health, sync};
-use drive::{Ending, FAREWELL};
+use drive::Ending;
+pub use drive::FAREWELL;
 use family::FamilyState;
 use inventory::Inventory;
 use report::{Notice, Report, Transition, UplinkReport};

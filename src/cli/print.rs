@@ -10,6 +10,9 @@ pub(super) struct Style {
 }
 
 impl Style {
+    /// Nothing but text.
+    pub(super) const NONE: Self = Self { on: false };
+
     /// For what goes to stdout.
     pub(super) fn stdout() -> Self {
         Self { on: std::io::stdout().is_terminal() && wanted() }

@@ -16,7 +16,7 @@ const MAX_TRANSITIONS: usize = 256;
 /// Follow-up events of one input; the machines come to rest long before (proved in tests/formal).
 const MAX_FOLLOW_UPS: usize = 1024;
 /// The generation that brings the kernel into its last state.
-pub(super) const FAREWELL: u64 = u64::MAX;
+pub const FAREWELL: u64 = u64::MAX;
 
 /// Is it over?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

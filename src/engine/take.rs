@@ -67,8 +67,8 @@ impl Engine {
             Input::Overrun => self.resync(None, now),
             Input::Probe { uplink, family, news } => self.take_probe_news(uplink, family, news, now),
             Input::Operator(command) => self.take_order(command, now),
-            Input::Drain(id) => self.feed_all(Event::Uplink(id, health::Event::Drain), now),
-            Input::Undrain(id) => self.feed_all(Event::Uplink(id, health::Event::Undrain), now),
+            Input::Drain(id) => self.order(Event::Uplink(id, health::Event::Drain), now),
+            Input::Undrain(id) => self.order(Event::Uplink(id, health::Event::Undrain), now),
             Input::Stop => self.feed_all(Event::Stop, now),
         }
     }
@@ -92,7 +92,6 @@ impl Engine {
     }
 
     pub(super) fn take_order(&mut self, command: Command, now: Time) {
-        "the operator's order".clone_into(&mut self.because);
         if let Command::Use(id) = command
             && let Some(uplink) = self.settings.uplinks.get(usize::from(id))
             && self.families.iter().any(|state| state.core.health(id).is_drained())
@@ -100,7 +99,12 @@ impl Engine {
             let text = format!("`{}` is drained: give it back first (`uplinkd undrain {0}`)", uplink.name);
             self.actions.push_back(Action::Notice(Notice::Impossible(text)));
         }
-        self.feed_all(Event::Operator(command), now);
+        self.order(Event::Operator(command), now);
+    }
+
+    fn order(&mut self, event: Event, now: Time) {
+        "the operator's order".clone_into(&mut self.because);
+        self.feed_all(event, now);
     }
 
     pub(super) fn take_link(&mut self, link: Link, now: Time) {

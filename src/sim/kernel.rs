@@ -53,6 +53,8 @@ pub struct Kernel {
     fib6: Fib6,
     /// In the kernel's order: by priority, of those with the same the oldest first.
     rules: Vec<Rule>,
+    /// `ignore_routes_with_linkdown` of IPv6, where it is not 0.
+    linkdown6: BTreeMap<u32, bool>,
     news: News,
 }
 
@@ -73,6 +75,7 @@ impl Kernel {
             fib4: Fib4::default(),
             fib6: Fib6::default(),
             rules: rules::initial(),
+            linkdown6: BTreeMap::new(),
             news: News::new(NEWS_CAPACITY),
         }
     }
@@ -96,7 +99,17 @@ impl Kernel {
             Request::DeleteRoute(parts) => self.delete_route(parts),
             Request::Op(Op::AddRule(rule)) => self.add_rule(rule),
             Request::Op(Op::DeleteRule(rule)) => self.delete_rule(rule),
-            Request::Op(Op::IgnoreLinkdown { index, on }) => self.ignore_linkdown(*index, *on),
+            Request::Op(Op::IgnoreLinkdown { family: Family::V4, index, on }) => {
+                self.ignore_linkdown(*index, *on)
+            }
+            Request::Op(Op::IgnoreLinkdown { family: Family::V6, index, on }) => {
+                // A file, which is announced to nobody.
+                let port = self.links.contains_key(index);
+                if port {
+                    self.linkdown6.insert(*index, *on);
+                }
+                if port { Ok(()) } else { Err(errno::ENOENT) }
+            }
             Request::LinkUp(index, up) => self.set_up(*index, *up),
             Request::Carrier(index, on) => self.set_cable(*index, *on),
             Request::AddLink(link) => self.add_link(link.clone()),
@@ -151,6 +164,13 @@ impl Kernel {
                 .flat_map(|table| self.table(family, table))
                 .collect(),
             rules: rules.map(|rule| self.shown(rule)).collect(),
+            linkdown: match family {
+                Family::V4 => BTreeMap::new(),
+                Family::V6 => {
+                    let is = |index: &u32| self.linkdown6.get(index).copied().unwrap_or(false);
+                    self.links.keys().map(|index| (*index, is(index))).collect()
+                }
+            },
         }
     }
 

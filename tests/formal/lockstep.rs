@@ -195,6 +195,7 @@ impl Lockstep {
             onlink: false,
         };
         Dump {
+            linkdown: std::collections::BTreeMap::new(),
             family,
             links: self.links.clone(),
             addresses: (0..).zip(&self.links).map(address).collect(),

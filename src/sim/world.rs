@@ -1,0 +1,620 @@
+//! The engine, a kernel and the lines, and the time that passes for them.
+
+use super::dice::Dice;
+use super::kernel::{Kernel, Request};
+use super::line::{Line, Service, Targets};
+use crate::engine::input::{Address, Input, Link, ProbeNews};
+use crate::engine::report::{Change, Report, Transition};
+use crate::engine::route::{Hop, How, Kind, MAIN_TABLE, Names, Op, Prefix, Route};
+use crate::engine::settings::{Family, Gateway};
+use crate::engine::{Action, Engine, FAREWELL, Settings, Time, plan};
+use crate::machine::{Id, Selection};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+/// Inputs and ticks at one and the same moment: beyond, the engine and the world talk in circles.
+const MAX_AT_ONCE: u32 = 100_000;
+/// `rtm_protocol` of a DHCP client and of router advertisements.
+const DHCP: u8 = 16;
+const RA: u8 = 9;
+/// The index of the first uplink's interface.
+const FIRST_INDEX: u32 = 10;
+
+/// Something worth a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    /// When.
+    pub at: Time,
+    /// What.
+    pub what: Event,
+}
+
+/// What it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The world was changed.
+    Step(String),
+    /// A decision.
+    Decision(Transition),
+    /// A change of the main table, in the words of `ip`.
+    Route(String),
+    /// An operation that the kernel refused: words and errno.
+    Refused(String, i32),
+    /// What a person should look at.
+    Notice(String),
+    /// A claim did not hold.
+    Broken(String),
+}
+
+/// What traffic had of it all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Moves of traffic from one uplink to another.
+    pub switches: u32,
+    /// How long traffic went nowhere.
+    pub outage: Duration,
+    /// How long of that another line would have carried it.
+    pub avoidable: Duration,
+    /// The longest of these in one piece.
+    pub longest: Duration,
+}
+
+/// Inputs and decisions, for a replay.
+#[derive(Debug, Default)]
+pub struct Record {
+    /// What the engine was told, and when.
+    pub inputs: Vec<(Time, Input)>,
+    /// What it did.
+    pub actions: Vec<Action>,
+}
+
+/// The engine in its world.
+#[derive(Debug)]
+pub struct World {
+    settings: Settings,
+    /// None while no daemon runs.
+    engine: Option<Engine>,
+    /// What the kernel has.
+    pub kernel: Kernel,
+    /// One line per uplink; [`World::changed`] after each change.
+    pub lines: Vec<Line>,
+    /// The far ends.
+    pub targets: Targets,
+    /// What happened.
+    pub timeline: Vec<Moment>,
+    /// What traffic had of it.
+    pub totals: Totals,
+    /// Refuse so many plans, with this errno.
+    pub refuse: (u16, i32),
+    /// If there, everything that the engine is told and does.
+    pub record: Option<Record>,
+    /// What must hold is looked at in each step.
+    pub strict: bool,
+    now: Time,
+    dice: Dice,
+    pending: BTreeMap<(Time, u64), Answer>,
+    sequence: u64,
+    /// Which life of the daemon: answers to the one before are nobody's.
+    life: u32,
+    /// The daemon does not run until then.
+    asleep: Time,
+    /// Meanwhile there has been news.
+    unheard: bool,
+    /// Since when the world has been as it is.
+    changed: Time,
+    /// How traffic fares: cached between changes.
+    fare: Option<Fare>,
+    episode: Duration,
+    last_active: BTreeMap<Family, Option<Id>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Answer {
+    life: u32,
+    uplink: Id,
+    family: Family,
+    round: u64,
+    target: u16,
+    rtt: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Fare {
+    served: bool,
+    possible: bool,
+}
+
+impl World {
+    /// A world with lines that work and a daemon that starts at time zero.
+    #[must_use]
+    pub fn new(settings: Settings, seed: u64) -> Self {
+        let mut world = Self {
+            lines: vec![Line::default(); settings.uplinks.len()],
+            settings,
+            engine: None,
+            kernel: Kernel::new(),
+            targets: Targets::default(),
+            timeline: vec![],
+            totals: Totals::default(),
+            refuse: (0, 0),
+            record: None,
+            strict: false,
+            now: Time::ZERO,
+            dice: Dice::new(seed),
+            pending: BTreeMap::new(),
+            sequence: 0,
+            life: 0,
+            asleep: Time::ZERO,
+            unheard: false,
+            changed: Time::ZERO,
+            fare: None,
+            episode: Duration::ZERO,
+            last_active: BTreeMap::new(),
+        };
+        for id in world.ids() {
+            world.plug(id);
+        }
+        world.kernel.news();
+        world
+    }
+
+    /// The clock.
+    #[must_use]
+    pub const fn now(&self) -> Time {
+        self.now
+    }
+
+    /// What the daemon was made with.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The uplinks.
+    pub fn ids(&self) -> impl Iterator<Item = Id> + use<> {
+        0..u8::try_from(self.settings.uplinks.len()).unwrap_or(u8::MAX)
+    }
+
+    /// The daemon's state, while there is one.
+    #[must_use]
+    pub fn report(&self) -> Option<Report> {
+        Some(self.engine.as_ref()?.report(self.now))
+    }
+
+    /// The daemon starts; what an earlier one has left is there.
+    pub fn start(&mut self) {
+        if self.engine.is_none() {
+            self.life += 1;
+            self.kernel.news();
+            self.engine = Some(Engine::new(self.settings.clone(), self.now));
+            self.act();
+        }
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.engine = None;
+    }
+
+    /// The daemon does not run for a while: stopped by a debugger, or the machine sleeps.
+    pub fn pause(&mut self, duration: Duration) {
+        self.asleep = self.now + duration;
+    }
+
+    /// Tells the engine something.
+    pub fn tell(&mut self, input: Input) {
+        let Some(engine) = &mut self.engine else { return };
+        if let Some(record) = &mut self.record {
+            record.inputs.push((self.now, input.clone()));
+        }
+        engine.handle(input, self.now);
+        self.act();
+    }
+
+    /// Does something to the kernel, as a stranger or as the world.
+    ///
+    /// # Errors
+    /// The kernel's errno.
+    pub fn request(&mut self, request: &Request) -> Result<(), i32> {
+        let done = self.kernel.request(request);
+        self.changed();
+        done
+    }
+
+    /// The world is not what it was: what is known of it is found out anew, and announced.
+    pub fn changed(&mut self) {
+        self.changed = self.now;
+        self.fare = None;
+        if self.now >= self.asleep {
+            self.hear();
+            self.tell(Input::Tick);
+        } else {
+            self.unheard = true;
+        }
+    }
+
+    /// Since when the world has been as it is, and the daemon has run.
+    #[must_use]
+    pub fn unchanged_since(&self) -> Time {
+        self.changed.max(self.asleep)
+    }
+
+    /// Writes something down.
+    pub fn note(&mut self, what: Event) {
+        self.timeline.push(Moment { at: self.now, what });
+    }
+
+    /// The index of an uplink's interface.
+    #[must_use]
+    pub fn index(id: Id) -> u32 {
+        FIRST_INDEX + u32::from(id)
+    }
+
+    /// Interface names.
+    #[must_use]
+    pub fn names(&self) -> Names {
+        let name = |id: Id| (Self::index(id), self.settings.uplinks[usize::from(id)].interface.clone());
+        self.ids().map(name).collect()
+    }
+
+    /// Lets time pass up to this moment.
+    pub fn run_until(&mut self, until: Time) {
+        let mut at_once = 0;
+        loop {
+            let engine =
+                self.engine.as_ref().and_then(Engine::poll_timeout).map(|(at, _)| at.max(self.asleep));
+            let answer = self.pending.keys().next().map(|(at, _)| (*at).max(self.asleep));
+            let news = self.unheard.then_some(self.asleep);
+            let next = engine.into_iter().chain(answer).chain(news).min().map(|at| at.max(self.now));
+            let Some(next) = next.filter(|next| *next <= until) else { break };
+            at_once = if next == self.now { at_once + 1 } else { 0 };
+            if at_once > MAX_AT_ONCE {
+                self.note(Event::Broken("the engine wants to be woken without end".to_owned()));
+                break;
+            }
+            self.pass(next);
+            self.wake();
+        }
+        self.pass(until);
+    }
+
+    /// All that has arrived, then the time.
+    fn wake(&mut self) {
+        self.unheard = false;
+        self.hear();
+        while let Some(entry) = self.pending.first_entry().filter(|entry| entry.key().0 <= self.now) {
+            let Answer { life, uplink, family, round, target, rtt } = entry.remove();
+            if life == self.life {
+                let news = ProbeNews::Answer { round, target, rtt: Some(rtt) };
+                self.tell(Input::Probe { uplink, family, news });
+            }
+        }
+        self.tell(Input::Tick);
+    }
+
+    /// What the kernel has announced.
+    fn hear(&mut self) {
+        for input in self.kernel.news() {
+            self.fare = None;
+            if self.engine.as_ref().is_some_and(|engine| engine.matters(&input)) {
+                self.tell(input);
+            }
+        }
+    }
+
+    fn pass(&mut self, to: Time) {
+        let fare = match self.fare {
+            Some(fare) => fare,
+            None => *self.fare.insert(self.look()),
+        };
+        let span = to.since(self.now);
+        if !fare.served {
+            self.totals.outage += span;
+        }
+        if fare.possible && !fare.served {
+            self.totals.avoidable += span;
+            self.episode += span;
+            self.totals.longest = self.totals.longest.max(self.episode);
+        } else if !span.is_zero() {
+            self.episode = Duration::ZERO;
+        }
+        self.now = to;
+    }
+
+    /// Does IPv4's traffic leave by a line that carries it, and is there one that would?
+    fn look(&self) -> Fare {
+        let family = if self.uses(Family::V4) { Family::V4 } else { Family::V6 };
+        let usable = |id: Id| self.lines[usize::from(id)].service() != Service::None;
+        Fare {
+            served: self.leaves_by(family).is_some_and(usable),
+            possible: self.ids().any(|id| self.lines[usize::from(id)].service() == Service::Full),
+        }
+    }
+
+    /// The uplink by which the main table sends what has no better route.
+    #[must_use]
+    pub fn leaves_by(&self, family: Family) -> Option<Id> {
+        let table = self.kernel.table(family, MAIN_TABLE);
+        let passes = |route: &&Route| {
+            let dead = |hop: &Hop| {
+                self.kernel.links().any(|link| {
+                    link.index == hop.index && !link.carrier && link.ignore_linkdown == Some(true)
+                })
+            };
+            route.is_default() && !(route.is_unicast() && route.hops.iter().all(dead))
+        };
+        // Of those with one metric the first; `min_by_key` keeps the first.
+        let best = table.iter().filter(passes).min_by_key(|route| route.metric)?;
+        let hop = best.hops.first().filter(|_| best.is_unicast())?;
+        self.ids().find(|id| Self::index(*id) == hop.index)
+    }
+
+    fn families(&self) -> Vec<Family> {
+        Family::ALL.into_iter().filter(|family| self.uses(*family)).collect()
+    }
+
+    fn uses(&self, family: Family) -> bool {
+        self.settings.uplinks.iter().flat_map(|uplink| &uplink.targets).any(|t| Family::of(*t) == family)
+    }
+
+    /// The interface of an uplink as its provider has set it up: address, and where the gateway is to be learnt the
+    /// default route of a DHCP client or of router advertisements.
+    pub fn plug(&mut self, id: Id) {
+        let uplink = &self.settings.uplinks[usize::from(id)];
+        let link = Link {
+            index: Self::index(id),
+            name: uplink.interface.clone(),
+            up: false,
+            carrier: true,
+            point_to_point: false,
+            ignore_linkdown: Some(false),
+        };
+        _ = self.kernel.request(&Request::AddLink(link));
+        _ = self.kernel.request(&Request::LinkUp(Self::index(id), true));
+        self.address(id);
+    }
+
+    /// Gives an uplink's interface its addresses, with what comes with a lease.
+    pub fn address(&mut self, id: Id) {
+        for family in self.families() {
+            let (address, learnt) = self.provided(id, family);
+            _ = self.kernel.request(&Request::AddAddress(address));
+            if let Some(route) = learnt {
+                _ = self.kernel.request(&Request::Op(Op::PutRoute(route, How::Add)));
+            }
+        }
+    }
+
+    /// Takes them away.
+    pub fn unaddress(&mut self, id: Id) {
+        for family in self.families() {
+            let (address, _) = self.provided(id, family);
+            _ = self.kernel.request(&Request::DeleteAddress(address));
+        }
+    }
+
+    /// An uplink's address, and the default route that shows its gateway, if that is not given.
+    fn provided(&self, id: Id, family: Family) -> (Address, Option<Route>) {
+        let uplink = &self.settings.uplinks[usize::from(id)];
+        let (given, usual, length) = match family {
+            Family::V4 => (uplink.gateway, IpAddr::V4(Ipv4Addr::new(100, 64, id, 1)), 24),
+            Family::V6 => {
+                let usual = Ipv6Addr::new(0x2001, 0xdb8, u16::from(id) + 1, 0, 0, 0, 0, 1);
+                (uplink.gateway6, IpAddr::V6(usual), 64)
+            }
+        };
+        let gateway = match given {
+            Gateway::Given(gateway) => gateway,
+            Gateway::Auto => usual,
+        };
+        let address = Address {
+            index: Self::index(id),
+            prefix: Prefix { address: neighbour(gateway), length },
+            peer: None,
+            global: true,
+        };
+        let learnt = (given == Gateway::Auto).then(|| {
+            let (metric, protocol) = if family == Family::V4 { (100, DHCP) } else { (1024, RA) };
+            self.default_by(id, family, metric + u32::from(id), protocol)
+        });
+        (address, learnt)
+    }
+
+    /// A default route by an uplink's gateway, as anybody could write it.
+    #[must_use]
+    pub fn default_by(&self, id: Id, family: Family, metric: u32, protocol: u8) -> Route {
+        let uplink = &self.settings.uplinks[usize::from(id)];
+        let gateway = match (family, uplink.gateway, uplink.gateway6) {
+            (Family::V4, Gateway::Given(gateway), _) | (Family::V6, _, Gateway::Given(gateway)) => gateway,
+            (Family::V4, Gateway::Auto, _) => IpAddr::V4(Ipv4Addr::new(100, 64, id, 1)),
+            (Family::V6, _, Gateway::Auto) => {
+                IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, u16::from(id) + 1, 0, 0, 0, 0, 1))
+            }
+        };
+        Route {
+            table: MAIN_TABLE,
+            metric,
+            destination: Prefix::default_route(family),
+            kind: Kind::Unicast,
+            hops: vec![Hop { via: Some(gateway), index: Self::index(id) }],
+            protocol,
+            source: None,
+            onlink: false,
+        }
+    }
+
+    /// Carries out what the engine wants.
+    fn act(&mut self) {
+        while let Some(action) = self.engine.as_mut().and_then(Engine::poll_action) {
+            if let Some(record) = &mut self.record {
+                record.actions.push(action.clone());
+            }
+            match action {
+                Action::Dump(family) => {
+                    let dump = self.kernel.dump(family);
+                    self.tell(Input::Dumped(dump));
+                }
+                Action::Apply { family, generation, ops } => self.apply(family, generation, &ops),
+                Action::Probe { uplink, family, round, targets } => {
+                    self.probe(uplink, family, round, &targets);
+                }
+                Action::AskLink(index) => self.ask_link(index),
+                Action::Announce(transition) => self.announce(transition),
+                Action::Notice(notice) => self.note(Event::Notice(format!("{notice:?}"))),
+                Action::Done { .. } => self.engine = None,
+                Action::Watch { .. } | Action::Unwatch { .. } => {}
+            }
+        }
+    }
+
+    fn apply(&mut self, family: Family, generation: u64, ops: &[Op]) {
+        let names = self.names();
+        // The last plan of all may do that, if it is told to.
+        let routed = self.strict && generation != FAREWELL && self.is_routed(family);
+        let refused = if self.refuse.0 > 0 {
+            self.refuse.0 -= 1;
+            ops.iter().enumerate().map(|(place, _)| (place, self.refuse.1)).collect()
+        } else {
+            self.kernel.apply(ops)
+        };
+        for (place, op) in ops.iter().enumerate() {
+            let errno = refused.iter().find(|(other, _)| *other == place).map(|(_, errno)| *errno);
+            match (op, errno) {
+                (_, Some(errno)) => self.note(Event::Refused(op.words(&names), errno)),
+                (Op::PutRoute(route, _) | Op::DeleteRoute(route), None) if route.table == MAIN_TABLE => {
+                    self.note(Event::Route(op.words(&names)));
+                }
+                (
+                    Op::PutRoute(..)
+                    | Op::DeleteRoute(_)
+                    | Op::AddRule(_)
+                    | Op::DeleteRule(_)
+                    | Op::IgnoreLinkdown { .. },
+                    None,
+                ) => {}
+            }
+            if self.strict {
+                self.is_ours(op);
+            }
+        }
+        if routed && !self.is_routed(family) && !self.is_drained() {
+            self.note(Event::Broken("a plan left the box without a default route".to_owned()));
+        }
+        self.fare = None;
+        self.hear();
+        self.tell(Input::Applied { family, generation, refused });
+    }
+
+    /// Nothing of a stranger's is changed but what the settings say.
+    fn is_ours(&mut self, op: &Op) {
+        let ours = plan::ours(&self.settings);
+        let fine = match op {
+            Op::PutRoute(route, _) => ours.owns_route(route) || route.protocol != ours.protocol,
+            Op::DeleteRoute(route) => {
+                let taken = self.settings.routing.foreign_defaults
+                    == crate::engine::settings::ForeignDefaults::Replace;
+                ours.owns_route(route) || (taken && route.is_default())
+            }
+            Op::AddRule(rule) | Op::DeleteRule(rule) => ours.owns_rule(rule),
+            Op::IgnoreLinkdown { .. } => true,
+        };
+        if !fine {
+            let words = op.words(&self.names());
+            self.note(Event::Broken(format!("not ours: {words}")));
+        }
+    }
+
+    /// What the operator has drained carries nothing, even if there is nothing else.
+    fn is_drained(&self) -> bool {
+        let report = self.report();
+        report.is_some_and(|report| {
+            let mut paths = report.uplinks.iter().flat_map(|uplink| &uplink.families);
+            paths.any(|(_, path)| path.health.is_drained())
+        })
+    }
+
+    fn is_routed(&self, family: Family) -> bool {
+        let table = self.kernel.table(family, MAIN_TABLE);
+        table.iter().any(|route| route.is_default() && route.is_unicast())
+    }
+
+    fn probe(&mut self, uplink: Id, family: Family, round: u64, targets: &[(u16, IpAddr)]) {
+        for (target, address) in targets {
+            let line = &mut self.lines[usize::from(uplink)];
+            if !line.present || !line.addressed {
+                // ENODEV, or ENETUNREACH.
+                let errno = if line.present { 101 } else { 19 };
+                let news = ProbeNews::NotSent { round, target: *target, errno };
+                self.tell(Input::Probe { uplink, family, news });
+                continue;
+            }
+            let carried = line.carry(&mut self.dice);
+            if let Some(rtt) = carried
+                && self.targets.answer(uplink, *address, self.now)
+            {
+                self.sequence += 1;
+                let answer = Answer { life: self.life, uplink, family, round, target: *target, rtt };
+                self.pending.insert((self.now + rtt, self.sequence), answer);
+            }
+        }
+    }
+
+    fn ask_link(&mut self, index: u32) {
+        let found = self.kernel.links().find(|link| link.index == index).cloned();
+        match found {
+            Some(link) if link.up && link.carrier => {}
+            Some(link) => self.tell(Input::Link(link)),
+            None => self.tell(Input::LinkGone(index)),
+        }
+    }
+
+    fn announce(&mut self, transition: Transition) {
+        if let Change::Selection { from, to } = transition.change {
+            self.moved(transition.family, from, to);
+        }
+        self.note(Event::Decision(transition));
+    }
+
+    fn moved(&mut self, family: Family, from: Selection, to: Selection) {
+        let last = self.last_active.entry(family).or_default();
+        let (before, after) = (from.active(), to.active());
+        if before != after {
+            // From nothing to something is a start, not a move.
+            if last.is_some() && after.is_some() && *last != after {
+                self.totals.switches += 1;
+            }
+            if after.is_some() {
+                *last = after;
+            }
+        }
+        if self.strict && before != after && before.is_some() && to.is_automatic() && from.is_automatic() {
+            let usable = |id: Id| {
+                let report = self.engine.as_ref().map(|engine| engine.report(self.now));
+                report.is_some_and(|report| {
+                    report.uplinks.iter().filter(|uplink| uplink.id == id).any(|uplink| {
+                        uplink.families.iter().any(|(of, path)| *of == family && path.health.is_usable())
+                    })
+                })
+            };
+            if after.is_some_and(|after| !usable(after)) {
+                self.note(Event::Broken("moved to an uplink that is not usable".to_owned()));
+            }
+        }
+    }
+}
+
+/// An address beside this gateway's, in its network of 24 or 64 bits.
+fn neighbour(gateway: IpAddr) -> IpAddr {
+    match gateway {
+        IpAddr::V4(gateway) => {
+            let [a, b, c, d] = gateway.octets();
+            IpAddr::V4(Ipv4Addr::new(a, b, c, if d == 10 { 11 } else { 10 }))
+        }
+        IpAddr::V6(gateway) => {
+            let mut segments = gateway.segments();
+            segments[7] = if segments[7] == 10 { 11 } else { 10 };
+            IpAddr::V6(Ipv6Addr::from(segments))
+        }
+    }
+}
