@@ -28,6 +28,7 @@ use crate::engine::Family;
 use crate::engine::input::{Address, Dump, Input, Link};
 use crate::engine::route::{How, MAIN_TABLE, Op, Route, Rule};
 use address::Own4;
+use errno::EINVAL;
 use fib4::{Alias, Done, Fib4, Put};
 use fib6::Fib6;
 use link::Port;
@@ -73,7 +74,7 @@ impl Kernel {
             addresses4: BTreeMap::new(),
             addresses6: BTreeMap::new(),
             fib4: Fib4::default(),
-            fib6: Fib6::default(),
+            fib6: Fib6::new(),
             rules: rules::initial(),
             linkdown6: BTreeMap::new(),
             news: News::new(NEWS_CAPACITY),
@@ -200,6 +201,8 @@ impl Kernel {
                 let metric = if route.metric == 0 { USER_METRIC } else { route.metric };
                 let destination = check::masked(route.destination);
                 let route = Route { metric, destination, ..route.clone() };
+                // Even a route that is refused makes its table.
+                self.fib6.make_table(route.table);
                 self.check6(&route)?;
                 self.fib6.insert(route, put)?
             }
@@ -216,6 +219,7 @@ impl Kernel {
     /// `inet_rtm_delroute`, `inet6_rtm_delroute`.
     fn delete_route(&mut self, parts: &Parts) -> Result<(), i32> {
         let gone = match parts.destination.family() {
+            Family::V4 if check::masked(parts.destination) != parts.destination => return Err(EINVAL),
             Family::V4 => vec![self.fib4.delete(parts)?],
             Family::V6 => self.fib6.delete(parts)?,
         };

@@ -157,14 +157,18 @@ impl Kernel {
             return Err(EEXIST);
         }
         own.insert(0, address);
-        if self.is_up(address.index) {
-            let route = connected6(address);
-            if let Ok((Done::Added, told)) = self.fib6.insert(route, Put::Append) {
-                self.news.extend(told.into_iter().map(Input::Route));
-            }
-        }
+        self.connect6(address);
         self.news.tell(Input::Address(address));
         Ok(())
+    }
+
+    /// `addrconf_prefix_route`.
+    pub(super) fn connect6(&mut self, address: Address) {
+        if self.is_up(address.index)
+            && let Ok((Done::Added, told)) = self.fib6.insert(connected6(address), Put::Append)
+        {
+            self.news.extend(told.into_iter().map(Input::Route));
+        }
     }
 
     /// `inet6_addr_del`.
@@ -182,18 +186,13 @@ impl Kernel {
         Ok(())
     }
 
-    pub(super) fn forget_source6(&mut self, source: IpAddr) {
-        let owners: Vec<u32> = self
-            .addresses6
-            .iter()
-            .filter(|(_, own)| own.iter().any(|own| own.prefix.address == source))
-            .map(|(index, _)| *index)
-            .collect();
-        self.fib6.forget_source(source, |index| owners.contains(&index));
+    fn forget_source6(&mut self, source: IpAddr) {
+        if !self.is_own6(source, None) {
+            self.fib6.forget_source(source);
+        }
     }
 }
 
-/// `addrconf_prefix_route`.
 fn connected6(address: Address) -> Route {
     Route {
         table: MAIN_TABLE,

@@ -59,7 +59,8 @@ impl Kernel {
                 return Err(EINVAL);
             }
             up(link()?.up)?;
-            let own = self.local4(gateway, hop.index).is_some();
+            let mut links = self.links();
+            let own = links.any(|link| self.local4(gateway, link.index).is_some());
             return if own { Err(EINVAL) } else { Ok(()) };
         }
         let own_table = (route.table != MAIN_TABLE).then(|| self.leads4(route.table, gateway, hop.index));
@@ -128,14 +129,21 @@ impl Kernel {
             Kind::Other(_) => return Err(EINVAL),
         }
         match (route.source, route.hops.first()) {
-            (Some(source), Some(hop)) if !self.is_own6(source, Some(hop.index)) => Err(EINVAL),
+            (Some(source), Some(hop)) if !self.is_own6(source, link_local(source).then_some(hop.index)) => {
+                Err(EINVAL)
+            }
             (Some(_), None) => Err(EINVAL),
             (_, _) => Ok(()),
         }
     }
 
     fn check_hop6(&self, route: &Route) -> Result<(), i32> {
-        let [hop] = route.hops.as_slice() else { return Err(EINVAL) };
+        let hop = match route.hops.as_slice() {
+            [] => return Err(ENODEV),
+            [hop] => hop,
+            // Not modelled.
+            _ => return Err(EINVAL),
+        };
         let link = self.link(hop.index).ok_or(ENODEV)?;
         if route.onlink && !link.up {
             return Err(ENETDOWN);
@@ -149,11 +157,10 @@ impl Kernel {
     /// `ip6_validate_gw`.
     fn check_gateway6(&self, route: &Route, hop: Hop, gateway: IpAddr) -> Result<(), i32> {
         let IpAddr::V6(address) = gateway else { return Err(EINVAL) };
-        let link_local = address.is_unicast_link_local();
-        if self.is_own6(gateway, link_local.then_some(hop.index)) {
+        if self.is_own6(gateway, link_local(gateway).then_some(hop.index)) {
             return Err(EINVAL);
         }
-        if link_local {
+        if link_local(gateway) {
             return Ok(());
         }
         if address.is_multicast() || address.is_unspecified() || address.is_loopback() {
@@ -182,6 +189,10 @@ impl Kernel {
             .flat_map(|(_, own)| own)
             .any(|own| own.prefix.address == address)
     }
+}
+
+fn link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
 }
 
 /// Bits beyond its length.

@@ -3,10 +3,11 @@
 //! Routes of one place with one metric and a gateway are *siblings*: requests and notifications treat them as one
 //! multipath route in some respects, as several in others.
 
-use super::errno::{EEXIST, ESRCH};
+use super::errno::{EEXIST, ENOENT, ESRCH};
 use super::fib4::{Done, Put};
 use super::request::Parts;
-use crate::engine::route::{Hop, Prefix, Route};
+use super::rules::PROTOCOL_KERNEL;
+use crate::engine::route::{Hop, MAIN_TABLE, Prefix, Route};
 use core::cmp::{Ordering, Reverse};
 use core::net::IpAddr;
 use std::collections::BTreeMap;
@@ -43,7 +44,7 @@ impl PartialOrd for Place {
 }
 
 /// All tables but the local one.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Fib6 {
     tables: BTreeMap<u32, BTreeMap<Place, Vec<Entry>>>,
 }
@@ -72,6 +73,11 @@ impl Entry {
 }
 
 impl Fib6 {
+    /// The main table is always there.
+    pub(super) fn new() -> Self {
+        Self { tables: BTreeMap::from([(MAIN_TABLE, BTreeMap::new())]) }
+    }
+
     /// `fib6_add_rt2node`. Returns what was done and the routes that the notification names, the new one first.
     pub(super) fn insert(&mut self, route: Route, put: Put) -> Result<(Done, Vec<Route>), i32> {
         let metric = route.metric;
@@ -110,10 +116,19 @@ impl Fib6 {
         Ok((Done::Added, ring(there, end)))
     }
 
+    pub(super) fn make_table(&mut self, table: u32) {
+        self.tables.entry(table).or_default();
+    }
+
     /// `ip6_route_del`. Returns the routes that the notification names.
     pub(super) fn delete(&mut self, parts: &Parts) -> Result<Vec<Route>, i32> {
         let table = self.tables.get_mut(&parts.table).ok_or(ESRCH)?;
-        let there = table.get_mut(&Place(parts.destination)).ok_or(ESRCH)?;
+        let default = parts.destination.length == 0;
+        let there = table.entry(Place(parts.destination)).or_default();
+        // Where no default route is, the root of the tree holds an entry of the kernel's that cannot be deleted.
+        if there.is_empty() && default && parts.metric == 0 && parts.hops.is_empty() {
+            return Err(if [0, PROTOCOL_KERNEL].contains(&parts.protocol) { ENOENT } else { ESRCH });
+        }
         let at = there.iter().position(|entry| entry.has(parts)).ok_or(ESRCH)?;
         let found = there[at].clone();
         // Named without its gateway, a route goes with all its siblings.
@@ -231,13 +246,11 @@ impl Fib6 {
             .for_each(|entry| entry.dead = false);
     }
 
-    /// `rt6_remove_prefsrc`: routes lose the preferred source that their interface no longer has. Nobody is told.
-    pub(super) fn forget_source(&mut self, source: IpAddr, is_there: impl Fn(u32) -> bool) {
+    /// `rt6_remove_prefsrc`: routes lose a preferred source that no interface has any more. Nobody is told.
+    pub(super) fn forget_source(&mut self, source: IpAddr) {
         let all = self.tables.values_mut().flat_map(BTreeMap::values_mut).flatten();
         for entry in all.filter(|entry| entry.route.source == Some(source)) {
-            if entry.hop().is_none_or(|hop| !is_there(hop.index)) {
-                entry.route.source = None;
-            }
+            entry.route.source = None;
         }
     }
 

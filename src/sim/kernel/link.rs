@@ -52,7 +52,6 @@ impl Kernel {
         }
         for own in self.addresses6.remove(&index).unwrap_or_default() {
             self.news.tell(Input::AddressGone(own));
-            self.forget_source6(own.prefix.address);
         }
         self.links.remove(&index);
         self.news.tell(Input::LinkGone(index));
@@ -73,17 +72,21 @@ impl Kernel {
                 self.connect4(own);
             }
             self.fib4.up(index);
+            // Those that it was given while it was down.
+            for own in self.addresses6.get(&index).cloned().unwrap_or_default() {
+                self.connect6(own);
+            }
             self.fib6.up(index);
             return Ok(());
         }
-        // IPv4's routes go without a word and its addresses stay; IPv6's routes and addresses go, one word each.
+        // IPv4's routes go without a word and its addresses stay; IPv6's routes and addresses go, one word each. Routes
+        // by other links keep such an address as their preferred source (Linux 6.18).
         self.fib4.down(index);
         for route in self.fib6.down(index) {
             self.news.tell(Input::RouteGone(route));
         }
         for own in self.addresses6.remove(&index).unwrap_or_default() {
             self.news.tell(Input::AddressGone(own));
-            self.forget_source6(own.prefix.address);
         }
         Ok(())
     }
@@ -100,12 +103,10 @@ impl Kernel {
         Ok(())
     }
 
+    /// Whoever listens to links is not told (Linux 6.18; it tells `RTNLGRP_IPV4_NETCONF`).
     pub(super) fn ignore_linkdown(&mut self, index: u32, on: bool) -> Result<(), i32> {
         let port = self.links.get_mut(&index).ok_or(ENODEV)?;
-        if port.link.ignore_linkdown != Some(on) {
-            port.link.ignore_linkdown = Some(on);
-            self.news.tell(Input::Link(port.link.clone()));
-        }
+        port.link.ignore_linkdown = Some(on);
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ pub(super) const LOCAL_TABLE: u32 = 255;
 /// RTPROT_KERNEL.
 pub(super) const PROTOCOL_KERNEL: u8 = 2;
 
-/// The rules that a network namespace is born with.
+/// The rules that a network namespace is born with, in the order in which all are kept: by priority.
 pub(super) fn initial() -> Vec<Rule> {
     let rule = |family, priority, table| Rule {
         family,
@@ -27,10 +27,10 @@ pub(super) fn initial() -> Vec<Rule> {
     };
     vec![
         rule(Family::V4, 0, LOCAL_TABLE),
-        rule(Family::V4, 32766, MAIN_TABLE),
-        rule(Family::V4, 32767, DEFAULT_TABLE),
         rule(Family::V6, 0, LOCAL_TABLE),
+        rule(Family::V4, 32766, MAIN_TABLE),
         rule(Family::V6, 32766, MAIN_TABLE),
+        rule(Family::V4, 32767, DEFAULT_TABLE),
     ]
 }
 
@@ -43,6 +43,9 @@ impl Kernel {
         // Behind those of its priority.
         let place = self.rules.iter().position(|there| there.priority > rule.priority);
         self.rules.insert(place.unwrap_or(self.rules.len()), rule.clone());
+        if rule.family == Family::V6 {
+            self.fib6.make_table(rule.table);
+        }
         self.news.tell(Input::Rule(self.shown(rule)));
         Ok(())
     }
@@ -78,6 +81,7 @@ fn exists(there: &Rule, new: &Rule) -> bool {
         && there.oif == new.oif
         && there.mark == new.mark
         && there.suppress_prefixlength == new.suppress_prefixlength
+        && there.protocol == new.protocol
         && source_matches(there, new)
 }
 

@@ -1,0 +1,298 @@
+//! What is tried: few values of each kind, so that they meet.
+
+use super::linux::LINKS;
+use super::random::Random;
+use std::net::IpAddr;
+use uplinkd::engine::Family;
+use uplinkd::engine::input::Address;
+use uplinkd::engine::route::{Hop, How, Kind, MAIN_TABLE, Op, Prefix, Route, Rule};
+use uplinkd::sim::kernel::{Kernel, Parts, Request};
+
+/// The tables that are used.
+pub(super) const TABLES: [u32; 3] = [MAIN_TABLE, 7700, 7701];
+const METRICS: [u32; 5] = [0, 1, 10, 256, 1024];
+const PROTOCOLS: [u8; 5] = [2, 3, 4, 16, 117];
+const PRIORITIES: [u32; 4] = [100, 101, 7700, 7701];
+
+/// Addresses, destinations, gateways of one family.
+struct Places {
+    addresses: &'static [&'static str],
+    destinations: &'static [&'static str],
+    gateways: &'static [&'static str],
+}
+
+const V4: Places = Places {
+    addresses: &["192.0.2.10/24", "192.0.2.11/24", "192.0.2.10/25", "198.51.100.10/24", "10.0.0.1/32"],
+    // A connected network, a route to one, one that lies in another, a host, one with stray bits.
+    destinations: &[
+        "0.0.0.0/0",
+        "0.0.0.0/0",
+        "192.0.2.0/24",
+        "203.0.113.0/24",
+        "203.0.113.0/25",
+        "192.0.0.8/32",
+        "203.0.113.5/24",
+        "198.51.100.1/32",
+    ],
+    // Neighbours, one that is nowhere, an address of our own, a broadcast address.
+    gateways: &[
+        "192.0.2.1",
+        "192.0.2.2",
+        "198.51.100.1",
+        "198.51.100.2",
+        "203.0.113.1",
+        "192.0.2.10",
+        "192.0.2.255",
+    ],
+};
+
+const V6: Places = Places {
+    addresses: &["2001:db8:1::10/64", "2001:db8:1::11/64", "2001:db8:1::10/56", "2001:db8:2::10/64"],
+    destinations: &[
+        "::/0",
+        "::/0",
+        "2001:db8:1::/64",
+        "2001:db8:9::/48",
+        "2001:db8:9::/64",
+        "2001:db8:9::8/128",
+        "2001:db8:9::5/48",
+    ],
+    gateways: &[
+        "2001:db8:1::1",
+        "2001:db8:1::2",
+        "2001:db8:2::1",
+        "fe80::1",
+        "2001:db8:ffff::1",
+        "2001:db8:1::10",
+        "ff02::1",
+    ],
+};
+
+/// The textual constants above.
+fn ip(text: &str) -> IpAddr {
+    text.parse().expect("an address")
+}
+
+fn prefix(text: &str) -> Prefix {
+    let (address, length) = text.split_once('/').expect("a prefix");
+    Prefix { address: ip(address), length: length.parse().expect("a length") }
+}
+
+fn places(family: Family) -> &'static Places {
+    match family {
+        Family::V4 => &V4,
+        Family::V6 => &V6,
+    }
+}
+
+/// What most routers have: links that are up and have an address of each family. It is part of the sequence.
+pub(super) fn beginning() -> Vec<Request> {
+    let up = LINKS.iter().map(|(index, _)| Request::LinkUp(*index, true));
+    let address = |index: u32, text: &str| Request::AddAddress(address(index, prefix(text)));
+    let addresses = [
+        address(LINKS[0].0, V4.addresses[0]),
+        address(LINKS[1].0, V4.addresses[3]),
+        address(LINKS[0].0, V6.addresses[0]),
+        address(LINKS[1].0, V6.addresses[3]),
+    ];
+    up.chain(addresses).collect()
+}
+
+fn address(index: u32, prefix: Prefix) -> Address {
+    Address { index, prefix, peer: None, global: true }
+}
+
+/// The next thing to do, with an eye on what is there: most random deletions would find nothing.
+pub(super) fn next(random: &mut Random, kernel: &Kernel) -> Request {
+    let family = random.pick(&Family::ALL);
+    match random.below(1000) {
+        0..430 => put(random, kernel, family),
+        430..700 => delete(random, kernel, family),
+        700..780 => add_rule(random, family),
+        780..840 => delete_rule(random, kernel, family),
+        840..900 => {
+            let text = random.pick(places(family).addresses);
+            let mut new = address(index(random), prefix(text));
+            if family == Family::V4 && random.percent(10) {
+                new.prefix = prefix("10.0.0.1/32");
+                new.peer = Some(ip("10.0.0.2"));
+            }
+            Request::AddAddress(new)
+        }
+        900..950 => match random.of(&kernel.dump(family).addresses) {
+            Some(there) if random.percent(85) => Request::DeleteAddress(there),
+            _ => {
+                let text = random.pick(places(family).addresses);
+                Request::DeleteAddress(address(index(random), prefix(text)))
+            }
+        },
+        950..965 => Request::Op(Op::IgnoreLinkdown { index: index(random), on: random.percent(50) }),
+        965..980 => Request::Carrier(index(random), random.percent(60)),
+        980..997 => Request::LinkUp(index(random), random.percent(65)),
+        _ => Request::DeleteLink(index(random)),
+    }
+}
+
+fn index(random: &mut Random) -> u32 {
+    random.pick(&LINKS).0
+}
+
+fn hop(random: &mut Random, family: Family) -> Hop {
+    let direct = random.percent(20);
+    let gateway = ip(random.pick(places(family).gateways));
+    // An interface that is not there.
+    let index = if random.percent(2) { 99 } else { index(random) };
+    Hop { via: (!direct).then_some(gateway), index }
+}
+
+fn route(random: &mut Random, kernel: &Kernel, family: Family) -> Route {
+    let kind = match random.below(100) {
+        0..80 => Kind::Unicast,
+        80..87 => Kind::Prohibit,
+        87..94 => Kind::Throw,
+        94..97 => Kind::Other(6),
+        _ => Kind::Other(7),
+    };
+    let unicast = kind == Kind::Unicast;
+    // Those without an interface are not of interest, but for these.
+    let count = match random.below(100) {
+        _ if !unicast => 0,
+        0..2 => 0,
+        2..14 if family == Family::V4 => 2 + random.below(2),
+        _ => 1,
+    };
+    let hops: Vec<Hop> = (0..count).map(|_| hop(random, family)).collect();
+    let own = kernel.dump(family).addresses;
+    let source = match random.below(100) {
+        0..15 => random.of(&own).map(|address| address.prefix.address),
+        15..17 => Some(prefix(random.pick(places(family).addresses)).address),
+        _ => None,
+    };
+    Route {
+        table: random.pick(&TABLES),
+        metric: random.pick(&METRICS),
+        destination: prefix(random.pick(places(family).destinations)),
+        kind,
+        onlink: hops.len() == 1 && random.percent(20),
+        hops,
+        protocol: random.pick(&PROTOCOLS),
+        source: source.filter(|_| unicast),
+    }
+}
+
+fn put(random: &mut Random, kernel: &Kernel, family: Family) -> Request {
+    let mut new = route(random, kernel, family);
+    // One that is there, with a difference or none.
+    if let Some(there) = random.of(&there(kernel, family)).filter(|_| random.percent(40)) {
+        let other = core::mem::replace(&mut new, there);
+        match random.below(7) {
+            0 => new.metric = other.metric,
+            1 => new.protocol = other.protocol,
+            2 | 3 if other.kind == Kind::Unicast => {
+                (new.kind, new.hops, new.onlink) = (other.kind, other.hops, other.onlink);
+            }
+            4 => new.source = other.source.filter(|_| new.kind == Kind::Unicast),
+            5 => new.table = other.table,
+            _ => {}
+        }
+    }
+    match random.below(4) {
+        0 => Request::Op(Op::PutRoute(new, How::Add)),
+        1 => Request::Op(Op::PutRoute(new, How::Prepend)),
+        2 => Request::AppendRoute(new),
+        _ => Request::Op(Op::PutRoute(new, How::Replace)),
+    }
+}
+
+/// The routes of the tables that are used.
+fn there(kernel: &Kernel, family: Family) -> Vec<Route> {
+    TABLES.iter().flat_map(|table| kernel.table(family, *table)).collect()
+}
+
+fn delete(random: &mut Random, kernel: &Kernel, family: Family) -> Request {
+    let mut victim = match random.of(&there(kernel, family)) {
+        Some(there) if random.percent(90) => there,
+        _ => route(random, kernel, family),
+    };
+    if victim.destination == prefix("203.0.113.5/24") {
+        // Whether a table that is not there or bits that should not be there are refused first has changed with the
+        // versions of Linux.
+        victim.table = MAIN_TABLE;
+    }
+    if random.percent(60) {
+        return Request::Op(Op::DeleteRoute(victim));
+    }
+    let mut parts = Parts::of(&victim);
+    parts.metric *= u32::from(random.percent(50));
+    parts.protocol *= u8::from(random.percent(40));
+    parts.kind = parts.kind.filter(|_| random.percent(50));
+    parts.scope = parts.scope.filter(|_| random.percent(20));
+    parts.source = parts.source.filter(|_| random.percent(50));
+    match random.below(4) {
+        0 => parts.hops.clear(),
+        1 => parts.hops.truncate(1),
+        2 => parts.hops.iter_mut().for_each(|hop| hop.via = None),
+        _ if parts.hops.len() == 1 => parts.hops[0].index = 0,
+        _ => {}
+    }
+    Request::DeleteRoute(parts)
+}
+
+fn rule(random: &mut Random, family: Family) -> Rule {
+    let from = random.percent(40).then(|| prefix(random.pick(places(family).addresses)).address);
+    let oif = random.percent(35).then(|| random.pick(&[LINKS[0].1, LINKS[1].1, "wan9"]).to_owned());
+    Rule {
+        family,
+        priority: random.pick(&PRIORITIES),
+        from: from.map(Prefix::host),
+        oif,
+        mark: random.percent(25).then(|| (random.pick(&[1, 2]), random.pick(&[0xff, u32::MAX]))),
+        table: random.pick(&TABLES),
+        suppress_prefixlength: random.percent(25).then(|| random.pick(&[0, 24])),
+        protocol: random.pick(&[3, 117]),
+        strange: false,
+    }
+}
+
+/// Those that nobody is born with.
+fn rules(kernel: &Kernel, family: Family) -> Vec<Rule> {
+    kernel.dump(family).rules.into_iter().filter(|rule| PRIORITIES.contains(&rule.priority)).collect()
+}
+
+fn add_rule(random: &mut Random, family: Family) -> Request {
+    Request::Op(Op::AddRule(rule(random, family)))
+}
+
+fn delete_rule(random: &mut Random, kernel: &Kernel, family: Family) -> Request {
+    let mut victim = match random.of(&rules(kernel, family)) {
+        Some(there) if random.percent(90) => Rule { strange: false, ..there },
+        _ => rule(random, family),
+    };
+    match random.below(10) {
+        0 => victim.from = None,
+        1 => victim.oif = None,
+        2 => victim.mark = None,
+        3 => victim.suppress_prefixlength = None,
+        4 => victim.protocol = 0,
+        _ => {}
+    }
+    Request::Op(Op::DeleteRule(victim))
+}
+
+/// Back to the state of a new namespace, as far as that can be done by asking.
+pub(super) fn end(kernel: &Kernel, links: &[Request]) -> Vec<Request> {
+    let mut requests = vec![];
+    for family in Family::ALL {
+        requests.extend(there(kernel, family).into_iter().map(|route| Request::Op(Op::DeleteRoute(route))));
+        let rules = rules(kernel, family).into_iter().map(|rule| Rule { strange: false, ..rule });
+        requests.extend(rules.map(|rule| Request::Op(Op::DeleteRule(rule))));
+        requests.extend(kernel.dump(family).addresses.into_iter().map(Request::DeleteAddress));
+    }
+    for link in kernel.links() {
+        requests.push(Request::LinkUp(link.index, false));
+        requests.push(Request::Carrier(link.index, true));
+        requests.push(Request::Op(Op::IgnoreLinkdown { index: link.index, on: false }));
+    }
+    requests.extend(links.iter().cloned());
+    requests
+}
