@@ -18,6 +18,7 @@ mod check;
 mod fib4;
 mod fib6;
 mod link;
+mod multipath;
 mod news;
 mod request;
 mod rules;
@@ -37,8 +38,6 @@ use std::collections::BTreeMap;
 
 /// The loopback interface's index, by which IPv6 lets routes lead that refuse.
 const LOOPBACK: u32 = 1;
-/// IP6_RT_PRIO_USER: what IPv6 makes of no metric.
-const USER_METRIC: u32 = 1024;
 /// As many notifications as fit the daemon's receive buffer, roughly.
 const NEWS_CAPACITY: usize = 5000;
 
@@ -84,7 +83,8 @@ impl Kernel {
     /// Does one thing.
     ///
     /// # Errors
-    /// The positive error number with which Linux refuses it (see [`errno`]); nothing has changed then.
+    /// The positive error number with which Linux refuses it (see [`errno`]). Nothing has changed then, unless the request
+    /// is for a multipath route of IPv6, which goes hop by hop.
     pub fn request(&mut self, request: &Request) -> Result<(), i32> {
         match request {
             Request::Op(Op::PutRoute(route, how)) => {
@@ -193,14 +193,13 @@ impl Kernel {
     fn put_route(&mut self, route: &Route, put: Put) -> Result<(), i32> {
         let (done, told) = match route.family() {
             Family::V4 => {
-                self.check4(route)?;
-                let alias = Alias::new(route.clone(), request::scope(route));
+                let nears = self.check4(route)?;
+                let alias = Alias::new(route.clone(), request::scope(route), nears);
                 (self.fib4.insert(alias, put)?, vec![route.clone()])
             }
+            Family::V6 if route.hops.len() > 1 => return self.put_multipath(route, put),
             Family::V6 => {
-                let metric = if route.metric == 0 { USER_METRIC } else { route.metric };
-                let destination = check::masked(route.destination);
-                let route = Route { metric, destination, ..route.clone() };
+                let route = multipath::completed(route);
                 // Even a route that is refused makes its table.
                 self.fib6.make_table(route.table);
                 self.check6(&route)?;
@@ -221,6 +220,7 @@ impl Kernel {
         let gone = match parts.destination.family() {
             Family::V4 if check::masked(parts.destination) != parts.destination => return Err(EINVAL),
             Family::V4 => vec![self.fib4.delete(parts)?],
+            Family::V6 if parts.hops.len() > 1 => return self.delete_multipath(parts),
             Family::V6 => self.fib6.delete(parts)?,
         };
         self.news.extend(gone.into_iter().map(Input::RouteGone));

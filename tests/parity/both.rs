@@ -1,6 +1,6 @@
 //! Both kernels, side by side.
 
-use super::domain::TABLES;
+use super::domain::{self, TABLES};
 use super::linux::{Linux, links};
 use super::shown;
 use std::collections::BTreeMap;
@@ -77,13 +77,20 @@ fn fresh_model() -> Kernel {
     for link in links() {
         let _new = model.request(&Request::AddLink(link));
     }
+    for request in domain::tables() {
+        let _made = model.request(&request);
+    }
     model.news();
     model
 }
 
 impl Both {
     pub(super) fn new() -> io::Result<Self> {
-        let linux = Linux::new().map_err(|error| io::Error::other(error.to_string()))?;
+        let mut linux = Linux::new().map_err(|error| io::Error::other(error.to_string()))?;
+        for request in domain::tables() {
+            let _made = linux.request(&request)?;
+        }
+        linux.news()?;
         let mut told = BTreeMap::new();
         let model = fresh_model();
         let links: Vec<Input> = model.links().cloned().map(Input::Link).collect();

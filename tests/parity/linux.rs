@@ -23,7 +23,7 @@ const FAR: u32 = 100;
 
 /// A namespace of its own, and one for the far ends of its links.
 pub(super) struct Linux {
-    _near: Namespace,
+    near: Namespace,
     far: Namespace,
     requests: Requests,
     beyond: Requests,
@@ -39,9 +39,15 @@ impl Linux {
             requests: near.requests()?,
             beyond: far.requests()?,
             monitor: near.run(|| Monitor::open(None))?.map_err(doing)?,
-            _near: near,
+            near,
             far,
         };
+        // Some systems hand such settings down to new namespaces.
+        for setting in ["promote_secondaries", "ignore_routes_with_linkdown"] {
+            for of in ["all", "default"] {
+                linux.near.set(&format!("ipv4/conf/{of}/{setting}"), "0")?;
+            }
+        }
         for link in links() {
             linux.add_link(&link)?;
         }

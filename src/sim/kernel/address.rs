@@ -5,7 +5,7 @@ use super::Kernel;
 use super::check::masked;
 use super::errno::{EADDRNOTAVAIL, EEXIST, EINVAL, ENODEV};
 use super::fib4::{Alias, Done, Put};
-use super::request::{LINK, Parts};
+use super::request::{HOST, LINK, Parts};
 use super::rules::PROTOCOL_KERNEL;
 use crate::engine::input::{Address, Input};
 use crate::engine::route::{Hop, Kind, MAIN_TABLE, Prefix, Route};
@@ -99,7 +99,7 @@ impl Kernel {
             return;
         }
         let Some(route) = own.connected() else { return };
-        if self.fib4.insert(Alias::new(route.clone(), LINK), Put::Append) == Ok(Done::Added) {
+        if self.fib4.insert(Alias::new(route.clone(), LINK, vec![HOST]), Put::Append) == Ok(Done::Added) {
             self.news.tell(Input::Route(route));
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Kernel;
 use super::errno::{EHOSTUNREACH, EINVAL, ENETDOWN, ENETUNREACH, ENODEV};
-use super::request::{LINK, scope};
+use super::request::{HOST, LINK, scope};
 use super::rules::LOCAL_TABLE;
 use crate::engine::Family;
 use crate::engine::route::{Hop, Kind, MAIN_TABLE, Prefix, Route};
@@ -17,18 +17,19 @@ enum Found {
 }
 
 impl Kernel {
-    /// `fib_create_info`.
-    pub(super) fn check4(&self, route: &Route) -> Result<(), i32> {
-        if has_stray_bits(route.destination) {
+    /// `fib_create_info`. Returns how near each hop is.
+    pub(super) fn check4(&self, route: &Route) -> Result<Vec<u8>, i32> {
+        if masked(route.destination) != route.destination {
             return Err(EINVAL);
         }
+        let mut nears = vec![];
         match route.kind {
             Kind::Unicast => {
                 if route.hops.is_empty() {
                     return Err(ENODEV);
                 }
                 for hop in &route.hops {
-                    self.check_hop4(route, *hop)?;
+                    nears.push(self.check_hop4(route, *hop)?);
                 }
             }
             // Blackhole and unreachable refuse as well.
@@ -38,19 +39,19 @@ impl Kernel {
         match route.source {
             Some(IpAddr::V4(source)) if !self.is_own4(source, None) => Err(EINVAL),
             Some(IpAddr::V6(_)) => Err(EINVAL),
-            Some(IpAddr::V4(_)) | None => Ok(()),
+            Some(IpAddr::V4(_)) | None => Ok(nears),
         }
     }
 
     /// `fib_check_nh`.
-    fn check_hop4(&self, route: &Route, hop: Hop) -> Result<(), i32> {
+    fn check_hop4(&self, route: &Route, hop: Hop) -> Result<u8, i32> {
         // The flag is that of the one hop; those of a multipath route have their own, which we never set.
         let onlink = route.onlink && route.hops.len() == 1;
         let link = || self.link(hop.index).ok_or(ENODEV);
-        let up = |up: bool| if up { Ok(()) } else { Err(ENETDOWN) };
+        let up = |near: u8| if link()?.up { Ok(near) } else { Err(ENETDOWN) };
         let gateway = match hop.via {
             None if onlink => return Err(EINVAL),
-            None => return up(link()?.up),
+            None => return up(HOST),
             Some(IpAddr::V6(_)) => return Err(EINVAL),
             Some(IpAddr::V4(gateway)) => gateway,
         };
@@ -58,16 +59,20 @@ impl Kernel {
             if scope(route) >= LINK {
                 return Err(EINVAL);
             }
-            up(link()?.up)?;
+            let near = up(LINK)?;
             let mut links = self.links();
-            let own = links.any(|link| self.local4(gateway, link.index).is_some());
-            return if own { Err(EINVAL) } else { Ok(()) };
+            let own = links.any(|link| match self.local4(gateway, link.index) {
+                Some(Found::Broadcast) => link.carrier || link.ignore_linkdown != Some(true),
+                found => found.is_some(),
+            });
+            return if own { Err(EINVAL) } else { Ok(near) };
         }
         let own_table = (route.table != MAIN_TABLE).then(|| self.leads4(route.table, gateway, hop.index));
         match own_table.flatten().or_else(|| self.lookup4(gateway, hop.index)) {
             None => Err(ENETUNREACH),
             Some(Found::Broadcast) => Err(EINVAL),
-            Some(Found::Neighbour | Found::Own) => up(link()?.up),
+            Some(Found::Neighbour) => up(LINK),
+            Some(Found::Own) => up(HOST),
         }
     }
 
@@ -82,7 +87,7 @@ impl Kernel {
                 self.local4(address, oif)
             } else {
                 let found = self.fib4.leads(rule.table, IpAddr::V4(address), oif);
-                found.filter(|(length, _)| !suppressed(*length)).map(|_| Found::Neighbour)
+                found.filter(|length| !suppressed(*length)).map(|_| Found::Neighbour)
             };
             if found.is_some() {
                 return found;
@@ -125,6 +130,8 @@ impl Kernel {
     pub(super) fn check6(&self, route: &Route) -> Result<(), i32> {
         match route.kind {
             Kind::Unicast => self.check_hop6(route)?,
+            // On which link, if there is none?
+            Kind::Prohibit | Kind::Throw | Kind::Other(6 | 7) if route.onlink => return Err(ENODEV),
             Kind::Prohibit | Kind::Throw | Kind::Other(6 | 7) => {}
             Kind::Other(_) => return Err(EINVAL),
         }
@@ -195,12 +202,7 @@ fn link_local(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
 }
 
-/// Bits beyond its length.
-fn has_stray_bits(prefix: Prefix) -> bool {
-    masked(prefix) != prefix
-}
-
-/// Without them.
+/// Without bits beyond its length.
 pub(super) fn masked(prefix: Prefix) -> Prefix {
     let address = match prefix.address {
         IpAddr::V4(address) => {

@@ -2,7 +2,7 @@
 
 use super::errno::{EEXIST, ESRCH};
 use super::request::{LINK, Parts};
-use crate::engine::route::{Kind, MAIN_TABLE, Prefix, Route};
+use crate::engine::route::{Hop, MAIN_TABLE, Prefix, Route};
 use core::cmp::Reverse;
 use core::net::{IpAddr, Ipv4Addr};
 use std::collections::BTreeMap;
@@ -13,6 +13,8 @@ pub(super) struct Alias {
     pub(super) route: Route,
     /// `RT_SCOPE_*`.
     pub(super) scope: u8,
+    /// Per hop: how far the neighbour is (`RT_SCOPE_*`). Two routes by an address that has become our own meanwhile differ.
+    nears: Vec<u8>,
     /// Per hop: its interface is gone or down.
     pub(super) dead: Vec<bool>,
 }
@@ -53,34 +55,30 @@ fn place(prefix: Prefix) -> Place {
 }
 
 impl Alias {
-    pub(super) fn new(route: Route, scope: u8) -> Self {
+    pub(super) fn new(route: Route, scope: u8, nears: Vec<u8>) -> Self {
         let dead = vec![false; route.hops.len()];
-        Self { route, scope, dead }
+        Self { route, scope, nears, dead }
     }
 
     /// The same to `fib_find_info`, which shares what several routes have in common.
     fn is(&self, other: &Self) -> bool {
-        self.route == other.route && self.scope == other.scope
+        self.route == other.route && self.scope == other.scope && self.nears == other.nears
     }
 
     /// `fib_table_delete` and `fib_nh_match`.
     fn has(&self, parts: &Parts) -> bool {
         let route = &self.route;
-        let hops = match parts.hops.as_slice() {
-            [] => true,
+        // A route that refuses has a hop to nowhere.
+        let nowhere = [Hop { via: None, index: 0 }];
+        let own = if route.hops.is_empty() { nowhere.as_slice() } else { route.hops.as_slice() };
+        let fits = |(hop, wanted): (&Hop, &Hop)| {
+            (wanted.index == 0 || wanted.index == hop.index)
+                && (wanted.via.is_none() || wanted.via == hop.via)
+        };
+        let hops = match parts.hops.len() {
             // Of a multipath route, only the first is looked at.
-            [wanted] => route.hops.first().is_some_and(|hop| {
-                (wanted.index == 0 || wanted.index == hop.index)
-                    && (wanted.via.is_none() || wanted.via == hop.via)
-            }),
-            several => {
-                !route.hops.is_empty()
-                    && route.hops.len() <= several.len()
-                    && route.hops.iter().zip(several).all(|(hop, wanted)| {
-                        (wanted.index == 0 || wanted.index == hop.index)
-                            && (wanted.via.is_none() || wanted.via == hop.via)
-                    })
-            }
+            0 | 1 => own.iter().zip(&parts.hops).all(fits),
+            several => own.len() <= several && own.iter().zip(&parts.hops).all(fits),
         };
         hops && (parts.metric == 0 || parts.metric == route.metric)
             && parts.kind.is_none_or(|kind| kind == route.kind)
@@ -132,8 +130,8 @@ impl Fib4 {
     }
 
     /// `fib_table_lookup` as a check of a gateway asks it: the first living hop of a route without gateway that leads
-    /// there by this interface. Routes of a wider scope do not count; those that refuse are of the widest.
-    pub(super) fn leads(&self, table: u32, address: IpAddr, oif: u32) -> Option<(u8, Kind)> {
+    /// there by this interface; returns the length of its prefix. Routes of a wider scope do not count; those that refuse are of the widest.
+    pub(super) fn leads(&self, table: u32, address: IpAddr, oif: u32) -> Option<u8> {
         let matching = self.table(table).filter(|alias| alias.scope >= LINK);
         let fits = |alias: &&Alias| {
             let hops = alias.route.hops.iter().zip(&alias.dead);
@@ -142,7 +140,7 @@ impl Fib4 {
         };
         // Of those with the same length, the first.
         let best = matching.filter(fits).min_by_key(|alias| Reverse(alias.route.destination.length))?;
-        Some((best.route.destination.length, best.route.kind))
+        Some(best.route.destination.length)
     }
 
     /// `fib_sync_down_dev` and `fib_flush`: hops by this interface are dead, routes with no living hop go. Nobody is

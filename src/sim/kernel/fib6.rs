@@ -3,6 +3,8 @@
 //! Routes of one place with one metric and a gateway are *siblings*: requests and notifications treat them as one
 //! multipath route in some respects, as several in others.
 
+use super::LOOPBACK;
+use super::check::masked;
 use super::errno::{EEXIST, ENOENT, ESRCH};
 use super::fib4::{Done, Put};
 use super::request::Parts;
@@ -65,7 +67,7 @@ impl Entry {
         (parts.metric == 0 || parts.metric == self.route.metric)
             && (parts.protocol == 0 || parts.protocol == self.route.protocol)
             && hop.is_none_or(|wanted| {
-                let own = self.hop().unwrap_or(Hop { via: None, index: super::LOOPBACK });
+                let own = self.hop().unwrap_or(Hop { via: None, index: LOOPBACK });
                 (wanted.index == 0 || wanted.index == own.index)
                     && (wanted.via.is_none() || wanted.via == own.via)
             })
@@ -122,14 +124,7 @@ impl Fib6 {
 
     /// `ip6_route_del`. Returns the routes that the notification names.
     pub(super) fn delete(&mut self, parts: &Parts) -> Result<Vec<Route>, i32> {
-        let table = self.tables.get_mut(&parts.table).ok_or(ESRCH)?;
-        let default = parts.destination.length == 0;
-        let there = table.entry(Place(parts.destination)).or_default();
-        // Where no default route is, the root of the tree holds an entry of the kernel's that cannot be deleted.
-        if there.is_empty() && default && parts.metric == 0 && parts.hops.is_empty() {
-            return Err(if [0, PROTOCOL_KERNEL].contains(&parts.protocol) { ENOENT } else { ESRCH });
-        }
-        let at = there.iter().position(|entry| entry.has(parts)).ok_or(ESRCH)?;
+        let (there, at) = self.find(parts)?;
         let found = there[at].clone();
         // Named without its gateway, a route goes with all its siblings.
         if parts.hops.first().is_some_and(|hop| hop.via.is_some()) || !found.has_gateway() {
@@ -139,6 +134,37 @@ impl Fib6 {
         let gone = ring(there, at);
         there.retain(|entry| !is_sibling(entry));
         Ok(gone)
+    }
+
+    /// The same for one of several hops: siblings stay.
+    pub(super) fn delete_one(&mut self, parts: &Parts) -> Result<Route, i32> {
+        let (there, at) = self.find(parts)?;
+        Ok(there.remove(at).route)
+    }
+
+    fn find(&mut self, parts: &Parts) -> Result<(&mut Vec<Entry>, usize), i32> {
+        let table = self.tables.get_mut(&parts.table).ok_or(ESRCH)?;
+        let default = parts.destination.length == 0;
+        let there = table.entry(Place(masked(parts.destination))).or_default();
+        // Where no default route is, the root of the tree holds an entry of the kernel's by the loopback interface, which
+        // cannot be deleted (Linux 6.18).
+        let no_hop = |hop: &Hop| hop.via.is_none() && [0, LOOPBACK].contains(&hop.index);
+        if there.is_empty() && default && parts.metric == 0 && parts.hops.iter().all(no_hop) {
+            return Err(if [0, PROTOCOL_KERNEL].contains(&parts.protocol) { ENOENT } else { ESRCH });
+        }
+        let at = there.iter().position(|entry| entry.has(parts)).ok_or(ESRCH)?;
+        Ok((there, at))
+    }
+
+    /// A route and its siblings as a notification tells them: from this one on, or from the one behind it.
+    pub(super) fn told(&self, route: &Route, behind: bool) -> Vec<Route> {
+        let place = Place(route.destination);
+        let there = self.tables.get(&route.table).and_then(|table| table.get(&place));
+        let Some(there) = there else { return vec![] };
+        let Some(at) = there.iter().position(|entry| entry.route == *route) else { return vec![] };
+        let sibling = |at: &usize| there[*at].route.metric == route.metric && there[*at].has_gateway();
+        let next = (at + 1..there.len()).chain(0..at).find(sibling).filter(|_| behind);
+        ring(there, next.unwrap_or(at))
     }
 
     /// The routes of one table as a dump tells them: siblings at once.
@@ -177,7 +203,7 @@ impl Fib6 {
     /// Returns whether that is one without a gateway.
     pub(super) fn leads(&self, table: u32, address: IpAddr, oif: u32) -> Option<bool> {
         let fits = |entry: &&Entry| {
-            let index = entry.hop().map_or(super::LOOPBACK, |hop| hop.index);
+            let index = entry.hop().map_or(LOOPBACK, |hop| hop.index);
             entry.route.destination.contains(address) && !entry.dead && index == oif
         };
         // Of those with the same length, the first.

@@ -55,6 +55,9 @@ pub(super) const UNIVERSE: u8 = 0;
 /// `RT_SCOPE_LINK`: leads to the neighbours on a link.
 pub(super) const LINK: u8 = 253;
 
+/// `RT_SCOPE_HOST`: leads nowhere but here.
+pub(super) const HOST: u8 = 254;
+
 /// The scope that requests give a route: only in IPv4 it is not the universe, for routes without gateway.
 pub(super) fn scope(route: &Route) -> u8 {
     let direct = route.is_unicast() && route.hops.iter().all(|hop| hop.via.is_none());
