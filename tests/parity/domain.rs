@@ -1,8 +1,8 @@
 //! What is tried: few values of each kind, so that they meet.
 
 use super::linux::LINKS;
+use super::places::{V4, V6, ip, places, prefix};
 use super::random::Random;
-use std::net::IpAddr;
 use uplinkd::engine::Family;
 use uplinkd::engine::input::Address;
 use uplinkd::engine::route::{Hop, How, Kind, MAIN_TABLE, Op, Prefix, Route, Rule};
@@ -15,77 +15,6 @@ const NO_TABLE: u32 = 7799;
 const METRICS: [u32; 5] = [0, 1, 10, 256, 1024];
 const PROTOCOLS: [u8; 5] = [2, 3, 4, 16, 117];
 const PRIORITIES: [u32; 4] = [100, 101, 7700, 7701];
-
-/// Addresses, destinations, gateways of one family.
-struct Places {
-    addresses: &'static [&'static str],
-    destinations: &'static [&'static str],
-    gateways: &'static [&'static str],
-}
-
-const V4: Places = Places {
-    addresses: &["192.0.2.10/24", "192.0.2.11/24", "192.0.2.10/25", "198.51.100.10/24", "10.0.0.1/32"],
-    // A connected network, a route to one, one that lies in another, a host, one with stray bits.
-    destinations: &[
-        "0.0.0.0/0",
-        "0.0.0.0/0",
-        "192.0.2.0/24",
-        "203.0.113.0/24",
-        "203.0.113.0/25",
-        "192.0.0.8/32",
-        "203.0.113.5/24",
-        "198.51.100.1/32",
-    ],
-    // Neighbours, one that is nowhere, an address of our own, a broadcast address.
-    gateways: &[
-        "192.0.2.1",
-        "192.0.2.2",
-        "198.51.100.1",
-        "198.51.100.2",
-        "203.0.113.1",
-        "192.0.2.10",
-        "192.0.2.255",
-    ],
-};
-
-const V6: Places = Places {
-    addresses: &["2001:db8:1::10/64", "2001:db8:1::11/64", "2001:db8:1::10/56", "2001:db8:2::10/64"],
-    destinations: &[
-        "::/0",
-        "::/0",
-        "2001:db8:1::/64",
-        "2001:db8:9::/48",
-        "2001:db8:9::/64",
-        "2001:db8:9::8/128",
-        "2001:db8:9::5/48",
-    ],
-    gateways: &[
-        "2001:db8:1::1",
-        "2001:db8:1::2",
-        "2001:db8:2::1",
-        "fe80::1",
-        "2001:db8:ffff::1",
-        "2001:db8:1::10",
-        "ff02::1",
-    ],
-};
-
-/// The textual constants above.
-fn ip(text: &str) -> IpAddr {
-    text.parse().expect("an address")
-}
-
-fn prefix(text: &str) -> Prefix {
-    let (address, length) = text.split_once('/').expect("a prefix");
-    Prefix { address: ip(address), length: length.parse().expect("a length") }
-}
-
-fn places(family: Family) -> &'static Places {
-    match family {
-        Family::V4 => &V4,
-        Family::V6 => &V6,
-    }
-}
 
 /// Makes the tables, so that a namespace that has served for a sequence is as good as new.
 pub(super) fn tables() -> Vec<Request> {
@@ -125,12 +54,42 @@ fn address(index: u32, prefix: Prefix) -> Address {
     Address { index, prefix, peer: None, global: true }
 }
 
+/// Which of the values are tried in one sequence: all, or so few that they meet all the time.
+pub(super) struct Domain {
+    metrics: &'static [u32],
+    tables: &'static [u32],
+    destinations: usize,
+    gateways: usize,
+}
+
+impl Domain {
+    pub(super) fn choose(random: &mut Random) -> Self {
+        if random.percent(50) {
+            Self { metrics: &METRICS, tables: &TABLES, destinations: usize::MAX, gateways: usize::MAX }
+        } else {
+            let metric = random.below(METRICS.len());
+            let table = random.below(TABLES.len());
+            Self {
+                metrics: &METRICS[metric..(metric + 2).min(METRICS.len())],
+                tables: &TABLES[table..=table],
+                destinations: 1 + random.below(4),
+                gateways: 2 + random.below(6),
+            }
+        }
+    }
+}
+
+/// The first of them.
+fn first(values: &[&'static str], count: usize) -> Vec<&'static str> {
+    values.iter().take(count).copied().collect()
+}
+
 /// The next thing to do, with an eye on what is there: most random deletions would find nothing.
-pub(super) fn next(random: &mut Random, kernel: &Kernel) -> Request {
+pub(super) fn next(random: &mut Random, domain: &Domain, kernel: &Kernel) -> Request {
     let family = random.pick(&Family::ALL);
     match random.below(1000) {
-        0..430 => put(random, kernel, family),
-        430..700 => delete(random, kernel, family),
+        0..430 => put(random, domain, kernel, family),
+        430..700 => delete(random, domain, kernel, family),
         700..780 => add_rule(random, family),
         780..840 => delete_rule(random, kernel, family),
         840..900 => {
@@ -149,9 +108,9 @@ pub(super) fn next(random: &mut Random, kernel: &Kernel) -> Request {
                 Request::DeleteAddress(address(index(random), prefix(text)))
             }
         },
-        950..965 => Request::Op(Op::IgnoreLinkdown { index: index(random), on: random.percent(50) }),
-        965..980 => Request::Carrier(index(random), random.percent(60)),
-        980..997 => Request::LinkUp(index(random), random.percent(65)),
+        950..960 => Request::Op(Op::IgnoreLinkdown { index: index(random), on: random.percent(50) }),
+        960..970 => Request::Carrier(index(random), random.percent(60)),
+        970..998 => Request::LinkUp(index(random), random.percent(65)),
         _ => Request::DeleteLink(index(random)),
     }
 }
@@ -160,15 +119,15 @@ fn index(random: &mut Random) -> u32 {
     random.pick(&LINKS).0
 }
 
-fn hop(random: &mut Random, family: Family) -> Hop {
+fn hop(random: &mut Random, domain: &Domain, family: Family) -> Hop {
     let direct = random.percent(20);
-    let gateway = ip(random.pick(places(family).gateways));
+    let gateway = ip(random.pick(&first(places(family).gateways, domain.gateways)));
     // An interface that is not there.
     let index = if random.percent(2) { 99 } else { index(random) };
     Hop { via: (!direct).then_some(gateway), index }
 }
 
-fn route(random: &mut Random, kernel: &Kernel, family: Family) -> Route {
+fn route(random: &mut Random, domain: &Domain, kernel: &Kernel, family: Family) -> Route {
     let kind = match random.below(100) {
         0..80 => Kind::Unicast,
         80..87 => Kind::Prohibit,
@@ -184,7 +143,7 @@ fn route(random: &mut Random, kernel: &Kernel, family: Family) -> Route {
         2..14 => 2 + random.below(2),
         _ => 1,
     };
-    let mut hops: Vec<Hop> = (0..count).map(|_| hop(random, family)).collect();
+    let mut hops: Vec<Hop> = (0..count).map(|_| hop(random, domain, family)).collect();
     if family == Family::V6 && count > 1 {
         // Refused in any case, but when has changed with the versions of Linux.
         hops.retain(|hop| hop.via.is_some());
@@ -196,9 +155,9 @@ fn route(random: &mut Random, kernel: &Kernel, family: Family) -> Route {
         _ => None,
     };
     Route {
-        table: random.pick(&TABLES),
-        metric: random.pick(&METRICS),
-        destination: prefix(random.pick(places(family).destinations)),
+        table: random.pick(domain.tables),
+        metric: random.pick(domain.metrics),
+        destination: prefix(random.pick(&first(places(family).destinations, domain.destinations))),
         kind,
         // In IPv4, the hops of a multipath route have flags of their own, which we never set.
         onlink: (family == Family::V6 || hops.len() == 1) && random.percent(20),
@@ -208,8 +167,8 @@ fn route(random: &mut Random, kernel: &Kernel, family: Family) -> Route {
     }
 }
 
-fn put(random: &mut Random, kernel: &Kernel, family: Family) -> Request {
-    let mut new = route(random, kernel, family);
+fn put(random: &mut Random, domain: &Domain, kernel: &Kernel, family: Family) -> Request {
+    let mut new = route(random, domain, kernel, family);
     // One that is there, with a difference or none.
     if let Some(there) = random.of(&there(kernel, family)).filter(|_| random.percent(40)) {
         let other = core::mem::replace(&mut new, there);
@@ -237,10 +196,10 @@ fn there(kernel: &Kernel, family: Family) -> Vec<Route> {
     TABLES.iter().flat_map(|table| kernel.table(family, *table)).collect()
 }
 
-fn delete(random: &mut Random, kernel: &Kernel, family: Family) -> Request {
+fn delete(random: &mut Random, domain: &Domain, kernel: &Kernel, family: Family) -> Request {
     let mut victim = match random.of(&there(kernel, family)) {
         Some(there) if random.percent(90) => there,
-        _ => route(random, kernel, family),
+        _ => route(random, domain, kernel, family),
     };
     if random.percent(2) {
         victim.table = NO_TABLE;

@@ -10,6 +10,7 @@
 mod both;
 mod domain;
 mod linux;
+mod places;
 mod random;
 mod runs;
 mod shown;

@@ -1,8 +1,9 @@
 //! Long runs of random operations, and what to say when they go apart.
 
 use super::both::{Both, Disagreement};
+use super::domain::{self, Domain};
 use super::random::Random;
-use super::{domain, linux, shown};
+use super::{linux, shown};
 use std::io;
 use uplinkd::lab::clock::now;
 use uplinkd::sim::kernel::Request;
@@ -61,6 +62,7 @@ enum Outcome {
 /// One sequence, and back to the beginning.
 fn sequence(random: &mut Random, both: &mut Both) -> io::Result<Outcome> {
     let mut requests = domain::beginning();
+    let domain = Domain::choose(random);
     let mut refusals = 0;
     let mut place = 0;
     let mut ending = false;
@@ -72,7 +74,7 @@ fn sequence(random: &mut Random, both: &mut Both) -> io::Result<Outcome> {
                 let missing = missing(both);
                 let request = match missing.first() {
                     Some(link) if random.percent(10) => link.clone(),
-                    _ => domain::next(random, &both.model),
+                    _ => domain::next(random, &domain, &both.model),
                 };
                 requests.push(request.clone());
                 request

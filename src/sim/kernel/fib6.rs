@@ -162,9 +162,9 @@ impl Fib6 {
         let there = self.tables.get(&route.table).and_then(|table| table.get(&place));
         let Some(there) = there else { return vec![] };
         let Some(at) = there.iter().position(|entry| entry.route == *route) else { return vec![] };
-        let sibling = |at: &usize| there[*at].route.metric == route.metric && there[*at].has_gateway();
-        let next = (at + 1..there.len()).chain(0..at).find(sibling).filter(|_| behind);
-        ring(there, next.unwrap_or(at))
+        let places = siblings(there, at);
+        let next = places.iter().find(|place| **place > at).or(places.first()).filter(|_| behind);
+        ring(there, next.copied().unwrap_or(at))
     }
 
     /// The routes of one table as a dump tells them: siblings at once.
@@ -172,16 +172,10 @@ impl Fib6 {
         let mut told = vec![];
         for there in self.tables.get(&table).into_iter().flat_map(BTreeMap::values) {
             let mut at = 0;
-            while let Some(entry) = there.get(at) {
-                let shown = ring(there, at);
-                // Linux goes on behind the last sibling, and so forgets what is between them.
-                if shown.len() > 1 {
-                    let sibling =
-                        |other: &Entry| other.route.metric == entry.route.metric && other.has_gateway();
-                    at = there.iter().rposition(sibling).unwrap_or(at);
-                }
-                told.extend(shown);
-                at += 1;
+            while at < there.len() {
+                told.extend(ring(there, at));
+                // Linux goes on behind the last sibling, and so forgets what is between them (6.18).
+                at = siblings(there, at).last().copied().unwrap_or(at).max(at) + 1;
             }
         }
         told
@@ -231,24 +225,28 @@ impl Fib6 {
     }
 
     /// `rt6_sync_down_dev`: routes by this interface go, in the order of a walk, but while a sibling of another
-    /// interface lives, they stay as dead.
+    /// interface lives, they stay as dead. The walk goes on behind the last sibling then, so that what is between them
+    /// stays as if nothing had happened (Linux 6.18).
     pub(super) fn down(&mut self, index: u32) -> Vec<Route> {
         let uses = |entry: &Entry| entry.hop().is_some_and(|hop| hop.index == index);
         self.sweep(|there| {
-            let group = |entry: &Entry| (entry.route.metric, entry.has_gateway());
-            let goes: Vec<bool> = there
-                .iter()
-                .map(|entry| {
-                    let mine = there.iter().filter(|other| group(other) == group(entry));
-                    if entry.has_gateway() {
-                        mine.clone().any(uses) && mine.clone().all(|other| other.dead || uses(other))
-                    } else {
-                        uses(entry)
+            let mut goes = vec![false; there.len()];
+            let mut at = 0;
+            while at < there.len() {
+                let siblings = siblings(there, at);
+                let lives = |at: &usize| !there[*at].dead && !uses(&there[*at]);
+                let used = siblings.iter().any(|at| uses(&there[*at]));
+                if siblings.len() < 2 {
+                    goes[at] = uses(&there[at]);
+                } else if used && !siblings.iter().any(lives) {
+                    siblings.iter().for_each(|at| goes[*at] = true);
+                } else {
+                    for at in &siblings {
+                        there[*at].dead |= uses(&there[*at]);
                     }
-                })
-                .collect();
-            for entry in there.iter_mut().filter(|entry| uses(entry)) {
-                entry.dead = true;
+                    at = siblings.last().copied().unwrap_or(at).max(at);
+                }
+                at += 1;
             }
             goes
         })
@@ -308,15 +306,20 @@ impl Fib6 {
     }
 }
 
+/// The places of a route and its siblings, in order; none if it has no gateway.
+fn siblings(there: &[Entry], at: usize) -> Vec<usize> {
+    let metric = there[at].route.metric;
+    let sibling = |at: &usize| there[*at].route.metric == metric && there[*at].has_gateway();
+    if there[at].has_gateway() { (0..there.len()).filter(sibling).collect() } else { vec![] }
+}
+
 /// A route and its siblings as a message names them: from this one on, around. It has room for one protocol and one
 /// source, which are those of this one; that one of them is on-link is read of all.
 fn ring(there: &[Entry], at: usize) -> Vec<Route> {
-    let one = &there[at];
-    if !one.has_gateway() {
-        return vec![one.route.clone()];
-    }
-    let sibling = |entry: &&Entry| entry.route.metric == one.route.metric && entry.has_gateway();
-    let all = || there[at..].iter().chain(&there[..at]).filter(sibling);
-    let onlink = all().any(|entry| entry.route.onlink);
-    all().map(|entry| Route { hops: entry.route.hops.clone(), onlink, ..one.route.clone() }).collect()
+    let one = &there[at].route;
+    let mut places = siblings(there, at);
+    let Some(first) = places.iter().position(|place| *place == at) else { return vec![one.clone()] };
+    places.rotate_left(first);
+    let onlink = places.iter().any(|at| there[*at].route.onlink);
+    places.into_iter().map(|at| Route { hops: there[at].route.hops.clone(), onlink, ..one.clone() }).collect()
 }
