@@ -22,6 +22,8 @@ mod multipath;
 mod news;
 mod request;
 mod rules;
+#[cfg(test)]
+mod tests;
 
 pub use request::{Parts, Request};
 

@@ -15,9 +15,13 @@ use uplinkd::sim::kernel::{Kernel, Request};
 const ATTEMPTS: u32 = 60;
 const PAUSE: Duration = Duration::from_micros(50);
 
+/// What the model sees of a request.
+pub(super) type Glasses = fn(&Request) -> Request;
+
 /// The simulated kernel, the real one, and what was told of links so far.
 pub(super) struct Both {
     pub(super) model: Kernel,
+    glasses: Glasses,
     linux: Linux,
     told: BTreeMap<u32, String>,
 }
@@ -85,7 +89,7 @@ fn fresh_model() -> Kernel {
 }
 
 impl Both {
-    pub(super) fn new() -> io::Result<Self> {
+    pub(super) fn new(glasses: Glasses) -> io::Result<Self> {
         let mut linux = Linux::new().map_err(|error| io::Error::other(error.to_string()))?;
         for request in domain::tables() {
             let _made = linux.request(&request)?;
@@ -95,39 +99,39 @@ impl Both {
         let model = fresh_model();
         let links: Vec<Input> = model.links().cloned().map(Input::Link).collect();
         shown::remember(&links, &mut told);
-        Ok(Self { model, linux, told })
+        Ok(Self { model, glasses, linux, told })
     }
 
-    /// Does one thing to both. Returns whether both did it or both refused.
-    pub(super) fn step(&mut self, request: &Request) -> io::Result<Result<bool, Disagreement>> {
-        self.compare(request, Touched::by(request))
-    }
-
-    /// Does one thing to both and looks at everything.
-    pub(super) fn step_wholly(&mut self, request: &Request) -> io::Result<Result<bool, Disagreement>> {
-        self.compare(request, Touched::EVERYTHING)
-    }
-
-    /// Begins anew, if nothing is left of before: forgets what a model could remember that is not to be seen.
-    pub(super) fn begin_anew(&mut self) -> bool {
+    /// Is nothing left to be seen of what was done? Then forgets what a model could remember all the same.
+    pub(super) fn is_as_new(&mut self) -> bool {
         let (old, new) = (&self.model, fresh_model());
         let same = Family::ALL.iter().all(|family| old.dump(*family) == new.dump(*family));
         self.model = new;
         same
     }
 
-    fn compare(&mut self, request: &Request, touched: Touched) -> io::Result<Result<bool, Disagreement>> {
-        let errno = self.model.request(request);
+    /// Does one thing to both, and looks at what it can have changed, or at everything. Returns the errno that both
+    /// refused it with, if they did.
+    pub(super) fn step(
+        &mut self,
+        request: &Request,
+        wholly: bool,
+    ) -> io::Result<Result<Result<(), i32>, Disagreement>> {
+        let touched = if wholly { Touched::EVERYTHING } else { Touched::by(request) };
+        let errno = self.model.request(&(self.glasses)(request));
         let inputs = self.model.news();
         let model =
             Seen { errno, news: shown::news(&inputs, &self.told), state: self.state_of_model(touched) };
-        let errno = self.linux.request(request)?;
+        let errno_of_linux = self.linux.request(request)?;
         let mut heard = vec![];
         let mut attempt = 0;
         loop {
             heard.extend(self.linux.news()?);
-            let linux =
-                Seen { errno, news: shown::news(&heard, &self.told), state: self.state_of_linux(touched)? };
+            let linux = Seen {
+                errno: errno_of_linux,
+                news: shown::news(&heard, &self.told),
+                state: self.state_of_linux(touched)?,
+            };
             if model == linux {
                 break;
             }
@@ -139,7 +143,7 @@ impl Both {
             std::thread::sleep(PAUSE * attempt);
         }
         shown::remember(&heard, &mut self.told);
-        Ok(Ok(errno.is_ok()))
+        Ok(Ok(errno))
     }
 
     fn state_of_model(&self, touched: Touched) -> Vec<String> {
@@ -187,22 +191,24 @@ impl Both {
 }
 
 impl Disagreement {
-    /// Both sides, and in long lists only what differs.
+    /// Both sides of whatever differs.
     pub(super) fn words(&self) -> String {
-        let mut words = String::new();
-        if self.model.errno != self.linux.errno {
-            words += &format!("  errno: model {:?}, Linux {:?}\n", self.model.errno, self.linux.errno);
+        let mut lines = vec![];
+        let (model, linux) = (&self.model, &self.linux);
+        if model.errno != linux.errno {
+            lines.push(format!("  errno: model {:?}, Linux {:?}", model.errno, linux.errno));
         }
         for (what, model, linux) in
-            [("news", &self.model.news, &self.linux.news), ("state", &self.model.state, &self.linux.state)]
+            [("news", &model.news, &linux.news), ("state", &model.state, &linux.state)]
         {
             if model != linux {
-                words += &format!("  {what} of the model:\n");
-                model.iter().for_each(|line| words += &format!("    {line}\n"));
-                words += &format!("  {what} of Linux:\n");
-                linux.iter().for_each(|line| words += &format!("    {line}\n"));
+                for (whose, side) in [("the model", model), ("Linux", linux)] {
+                    lines.push(format!("  {what} of {whose}:"));
+                    lines.extend(side.iter().map(|line| format!("    {line}")));
+                }
             }
         }
-        words
+        lines.push(String::new());
+        lines.join("\n")
     }
 }

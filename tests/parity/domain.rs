@@ -10,6 +10,8 @@ use uplinkd::sim::kernel::{Kernel, Parts, Request};
 
 /// The tables that are used.
 pub(super) const TABLES: [u32; 3] = [MAIN_TABLE, 7700, 7701];
+/// An interface that is not there.
+pub(super) const NO_LINK: u32 = 99;
 /// A table that nobody makes.
 const NO_TABLE: u32 = 7799;
 const METRICS: [u32; 5] = [0, 1, 10, 256, 1024];
@@ -122,8 +124,7 @@ fn index(random: &mut Random) -> u32 {
 fn hop(random: &mut Random, domain: &Domain, family: Family) -> Hop {
     let direct = random.percent(20);
     let gateway = ip(random.pick(&first(places(family).gateways, domain.gateways)));
-    // An interface that is not there.
-    let index = if random.percent(2) { 99 } else { index(random) };
+    let index = if random.percent(2) { NO_LINK } else { index(random) };
     Hop { via: (!direct).then_some(gateway), index }
 }
 

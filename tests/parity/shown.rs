@@ -106,10 +106,10 @@ pub(super) fn news(inputs: &[Input], told: &BTreeMap<u32, String>) -> Vec<String
 /// Remembers what was told of links.
 pub(super) fn remember(inputs: &[Input], told: &mut BTreeMap<u32, String>) {
     for input in inputs {
-        match input {
-            Input::Link(link) => _ = told.insert(link.index, link_words(link)),
-            Input::LinkGone(index) => _ = told.remove(index),
-            _ => {}
+        if let Input::Link(link) = input {
+            told.insert(link.index, link_words(link));
+        } else if let Input::LinkGone(index) = input {
+            told.remove(index);
         }
     }
 }

@@ -239,7 +239,9 @@ impl Fib6 {
                 if siblings.len() < 2 {
                     goes[at] = uses(&there[at]);
                 } else if used && !siblings.iter().any(lives) {
-                    siblings.iter().for_each(|at| goes[*at] = true);
+                    for at in siblings {
+                        goes[at] = true;
+                    }
                 } else {
                     for at in &siblings {
                         there[*at].dead |= uses(&there[*at]);
