@@ -15,6 +15,7 @@ pub mod errno;
 
 mod address;
 mod check;
+mod entry6;
 mod fib4;
 mod fib6;
 mod link;

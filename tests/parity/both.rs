@@ -11,9 +11,19 @@ use uplinkd::engine::input::Input;
 use uplinkd::engine::route::Op;
 use uplinkd::sim::kernel::{Kernel, Request};
 
-/// How long something that Linux does a little later is waited for, in all.
-const ATTEMPTS: u32 = 60;
+/// Between two looks at something that Linux does a little later: this much longer each time.
 const PAUSE: Duration = Duration::from_micros(50);
+
+/// How often is looked before Linux and the model are said to disagree.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience(u32);
+
+impl Patience {
+    /// Four seconds in all: the machine may be busy with other things.
+    pub(super) const LONG: Self = Self(400);
+    /// A tenth of a second, for what is likely to be repeated in vain very often.
+    pub(super) const SHORT: Self = Self(60);
+}
 
 /// What the model sees of a request.
 pub(super) type Glasses = fn(&Request) -> Request;
@@ -22,6 +32,7 @@ pub(super) type Glasses = fn(&Request) -> Request;
 pub(super) struct Both {
     pub(super) model: Kernel,
     glasses: Glasses,
+    patience: Patience,
     linux: Linux,
     told: BTreeMap<u32, String>,
 }
@@ -89,7 +100,7 @@ fn fresh_model() -> Kernel {
 }
 
 impl Both {
-    pub(super) fn new(glasses: Glasses) -> io::Result<Self> {
+    pub(super) fn new(glasses: Glasses, patience: Patience) -> io::Result<Self> {
         let mut linux = Linux::new().map_err(|error| io::Error::other(error.to_string()))?;
         for request in domain::tables() {
             let _made = linux.request(&request)?;
@@ -99,7 +110,7 @@ impl Both {
         let model = fresh_model();
         let links: Vec<Input> = model.links().cloned().map(Input::Link).collect();
         shown::remember(&links, &mut told);
-        Ok(Self { model, glasses, linux, told })
+        Ok(Self { model, glasses, patience, linux, told })
     }
 
     /// Is nothing left to be seen of what was done? Then forgets what a model could remember all the same.
@@ -136,7 +147,7 @@ impl Both {
                 break;
             }
             // No use waiting for another errno.
-            if attempt == ATTEMPTS || model.errno != linux.errno {
+            if attempt == self.patience.0 || model.errno != linux.errno {
                 return Ok(Err(Disagreement { model, linux }));
             }
             attempt += 1;

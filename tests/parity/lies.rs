@@ -5,7 +5,7 @@
     reason = "a lie is about few requests and leaves the others alone"
 )]
 
-use super::both::Glasses;
+use super::both::{Glasses, Patience};
 use super::domain::NO_LINK;
 use super::runs::{self, Plan};
 use uplinkd::engine::route::{How, Kind, Op, Route};
@@ -64,7 +64,7 @@ fn malformed(request: &Request) -> Request {
 /// Each is found, and shown by a short sequence.
 pub(super) fn are_found_out() -> Result<(), String> {
     for (what, glasses) in LIES {
-        let plan = Plan { seed: 1, ops: OPS, glasses, reports: 1 };
+        let plan = Plan { seed: 1, ops: OPS, glasses, patience: Patience::SHORT, reports: 1 };
         let tally = runs::run(plan).map_err(|error| error.to_string())?;
         let Some((requests, text)) = tally.apart.first() else {
             return Err(format!("not found out: {what}"));

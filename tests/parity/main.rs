@@ -17,6 +17,7 @@ mod runs;
 mod shown;
 mod shrink;
 
+use both::Patience;
 use libtest_mimic::{Arguments, Failed, Trial};
 use runs::Plan;
 use std::process::ExitCode;
@@ -60,7 +61,8 @@ fn trials() -> Vec<Trial> {
 }
 
 fn agree(seed: u64, ops: usize) -> Result<(), Failed> {
-    let tally = runs::run(Plan { seed, ops, glasses: Request::clone, reports: REPORTS })?;
+    let tally =
+        runs::run(Plan { seed, ops, glasses: Request::clone, patience: Patience::LONG, reports: REPORTS })?;
     let texts: Vec<&str> = tally.apart.iter().map(|(_, text)| text.as_str()).collect();
     if texts.is_empty() { Ok(()) } else { Err(texts.join("\n").into()) }
 }

@@ -1,6 +1,6 @@
 //! Long runs of random operations.
 
-use super::both::{Both, Disagreement, Glasses};
+use super::both::{Both, Disagreement, Glasses, Patience};
 use super::domain::{self, Domain};
 use super::random::Random;
 use super::{linux, shrink};
@@ -21,6 +21,7 @@ pub(super) struct Plan {
     pub(super) ops: usize,
     /// What the model is told instead of the truth.
     pub(super) glasses: Glasses,
+    pub(super) patience: Patience,
     /// So many disagreements are sought before the run ends: they often have one cause, and often not.
     pub(super) reports: usize,
 }
@@ -42,10 +43,10 @@ pub(super) fn run(plan: Plan) -> io::Result<Tally> {
     let begin = now();
     let mut random = Random::new(plan.seed);
     let mut tally = Tally::default();
-    let mut both = Both::new(plan.glasses)?;
+    let mut both = Both::new(plan.glasses, plan.patience)?;
     while tally.done < plan.ops && tally.apart.len() < plan.reports {
         if tally.sequences % SEQUENCES == SEQUENCES - 1 {
-            both = Both::new(plan.glasses)?;
+            both = Both::new(plan.glasses, plan.patience)?;
         }
         tally.sequences += 1;
         let (requests, disagreement) = sequence(&mut random, &mut both, &mut tally.refused)?;
@@ -57,9 +58,9 @@ pub(super) fn run(plan: Plan) -> io::Result<Tally> {
                 tally.done, plan.seed
             );
             tally.apart.push((requests, text));
-            both = Both::new(plan.glasses)?;
+            both = Both::new(plan.glasses, plan.patience)?;
         } else if !both.is_as_new() {
-            both = Both::new(plan.glasses)?;
+            both = Both::new(plan.glasses, plan.patience)?;
         }
     }
     let refused: Vec<String> =

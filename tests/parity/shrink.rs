@@ -1,13 +1,13 @@
 //! The shortest way to a disagreement.
 
-use super::both::{Both, Disagreement, Glasses};
+use super::both::{Both, Disagreement, Glasses, Patience};
 use super::shown;
 use std::io;
 use uplinkd::sim::kernel::Request;
 
 /// The disagreement that these requests lead to in a fresh namespace, and after how many of them.
 fn replay(glasses: Glasses, requests: &[Request]) -> io::Result<Option<(usize, Disagreement)>> {
-    let mut both = Both::new(glasses)?;
+    let mut both = Both::new(glasses, Patience::SHORT)?;
     for (place, request) in requests.iter().enumerate() {
         if let Err(disagreement) = both.step(request, false)? {
             return Ok(Some((place + 1, disagreement)));

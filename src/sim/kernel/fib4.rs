@@ -170,11 +170,14 @@ impl Fib4 {
     }
 
     /// `fib_sync_down_addr` and `fib_flush`: routes of the main table with this preferred source go; those of other
-    /// tables stay. Last first, which is the order in which a table is flushed.
+    /// tables stay. In the order in which a table is flushed: by address the last first, of one the longest prefix first.
     pub(super) fn without_source(&mut self, source: Ipv4Addr) -> Vec<Route> {
         let mut gone = vec![];
         let Some(table) = self.tables.get_mut(&MAIN_TABLE) else { return gone };
-        for there in table.values_mut().rev() {
+        let mut places: Vec<Place> = table.keys().copied().collect();
+        places.sort_by_key(|(address, length)| (Reverse(*address), *length));
+        for place in places {
+            let Some(there) = table.get_mut(&place) else { continue };
             there.retain(|alias| {
                 let goes = alias.route.source == Some(IpAddr::V4(source)) && alias.route.is_unicast();
                 if goes {
