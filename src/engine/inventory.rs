@@ -206,9 +206,14 @@ impl Inventory {
         self.linkdown = linkdown;
     }
 
-    /// We have set that switch of IPv6, and nobody announces it.
-    pub fn linkdown_set(&mut self, index: u32, on: bool) {
-        self.linkdown.insert(index, on);
+    /// We have set that switch, and nobody announces it: IPv6 has a file for it, and IPv4 tells it with a link only when
+    /// something else of the link changes.
+    pub fn linkdown_set(&mut self, family: Family, index: u32, on: bool) {
+        match (family, self.links.get_mut(&index)) {
+            (Family::V4, Some(link)) => link.ignore_linkdown = Some(on),
+            (Family::V4, None) => {}
+            (Family::V6, _) => _ = self.linkdown.insert(index, on),
+        }
     }
 
     /// Every address of this machine.

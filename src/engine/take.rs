@@ -207,10 +207,10 @@ impl Engine {
             }
         }
         for (place, op) in flight.ops.iter().enumerate() {
-            if let Op::IgnoreLinkdown { family: Family::V6, index, on } = op
+            if let Op::IgnoreLinkdown { family: of, index, on } = op
                 && refused.iter().all(|(other, _)| *other != place)
             {
-                self.inventory.linkdown_set(*index, *on);
+                self.inventory.linkdown_set(*of, *index, *on);
             }
         }
         self.linkdown_refused.extend(unswitched);

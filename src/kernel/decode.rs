@@ -24,7 +24,12 @@ use std::net::IpAddr;
 pub fn news(notification: &Notification) -> Vec<Input> {
     match &notification.message {
         RouteNetlinkMessage::NewRoute(route) if notification.replaces => {
-            route_facts(route).into_iter().map(Input::RouteReplaced).collect()
+            // The first took somebody's place, the other hops of IPv6 are beside it.
+            let mut say: fn(Route) -> Input = Input::RouteReplaced;
+            route_facts(route)
+                .into_iter()
+                .map(|route| std::mem::replace(&mut say, Input::Route)(route))
+                .collect()
         }
         message => inputs(message),
     }

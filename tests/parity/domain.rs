@@ -110,7 +110,11 @@ pub(super) fn next(random: &mut Random, domain: &Domain, kernel: &Kernel) -> Req
                 Request::DeleteAddress(address(index(random), prefix(text)))
             }
         },
-        950..960 => Request::Op(Op::IgnoreLinkdown { index: index(random), on: random.percent(50) }),
+        950..960 => Request::Op(Op::IgnoreLinkdown {
+            family: Family::V4,
+            index: index(random),
+            on: random.percent(50),
+        }),
         960..970 => Request::Carrier(index(random), random.percent(60)),
         970..998 => Request::LinkUp(index(random), random.percent(65)),
         _ => Request::DeleteLink(index(random)),
@@ -275,7 +279,7 @@ pub(super) fn end(kernel: &Kernel, links: &[Request]) -> Vec<Request> {
     for link in kernel.links() {
         requests.push(Request::LinkUp(link.index, false));
         requests.push(Request::Carrier(link.index, true));
-        requests.push(Request::Op(Op::IgnoreLinkdown { index: link.index, on: false }));
+        requests.push(Request::Op(Op::IgnoreLinkdown { family: Family::V4, index: link.index, on: false }));
     }
     requests.extend(links.iter().cloned());
     requests

@@ -53,8 +53,10 @@ impl Kernel {
         let shown = if put == Put::Append { done.last() } else { done.first() };
         let told = shown.map(|shown| self.fib6.told(shown, put == Put::Append)).unwrap_or_default();
         if !told.is_empty() {
-            let say = if put == Put::Replace { Input::RouteReplaced } else { Input::Route };
-            self.news.extend(told.into_iter().map(say));
+            // The first took somebody's place, the other hops are beside it.
+            let mut say: fn(Route) -> Input =
+                if put == Put::Replace { Input::RouteReplaced } else { Input::Route };
+            self.news.extend(told.into_iter().map(|route| core::mem::replace(&mut say, Input::Route)(route)));
         }
         if outcome.is_err() {
             for route in done {
