@@ -14,6 +14,7 @@ mod read;
 mod replay;
 #[cfg(test)]
 mod tests;
+pub mod whatif;
 mod write;
 
 pub use read::{Error, Journal, Line};

@@ -7,6 +7,7 @@
 //! ```
 
 pub mod dice;
+pub mod fates;
 pub mod kernel;
 pub mod line;
 pub mod scenario;

@@ -3,7 +3,7 @@
 use super::print::{Style, print_line};
 use super::{Failure, Outcome};
 use crate::config::{self, Config};
-use crate::engine::report::Change;
+use crate::engine::report::{Change, Transition};
 use crate::engine::settings::Settings;
 use crate::engine::{Family, Time};
 use crate::machine::{Id, Selection};
@@ -136,23 +136,7 @@ fn seconds(at: Time) -> String {
 fn words(moment: &Moment, settings: &Settings) -> String {
     match &moment.what {
         Event::Step(step) => format!("» {step}"),
-        Event::Decision(transition) => {
-            let name =
-                |id: Id| settings.uplinks.get(usize::from(id)).map_or("?", |uplink| uplink.name.as_str());
-            let selection = |selection: Selection| {
-                let on = selection.active().map_or(String::new(), |id| format!(" on {}", name(id)));
-                let detail = selection.detail().map_or(String::new(), |detail| format!(" ({detail})"));
-                format!("{}{detail}{on}", selection.name())
-            };
-            let family = if transition.family == Family::V6 { "ipv6: " } else { "" };
-            let change = match transition.change {
-                Change::Health { uplink, from, to } => {
-                    format!("{} {} → {}", name(uplink), from.name(), to.name())
-                }
-                Change::Selection { from, to } => format!("{} → {}", selection(from), selection(to)),
-            };
-            format!("{family}{change}: {}", transition.cause)
-        }
+        Event::Decision(transition) => decision(transition, settings),
         Event::Route(words) => words.clone(),
         Event::Refused(words, errno) => {
             format!("refused ({}): {words}", std::io::Error::from_raw_os_error(*errno))
@@ -160,6 +144,29 @@ fn words(moment: &Moment, settings: &Settings) -> String {
         Event::Notice(text) => format!("notice: {text}"),
         Event::Broken(text) => format!("BROKEN {text}"),
     }
+}
+
+/// A decision in one line, with its cause.
+fn decision(transition: &Transition, settings: &Settings) -> String {
+    format!("{}: {}", change(transition, settings), transition.cause)
+}
+
+/// What changed, in one line.
+pub(super) fn change(transition: &Transition, settings: &Settings) -> String {
+    let name = |id: Id| settings.uplinks.get(usize::from(id)).map_or("?", |uplink| uplink.name.as_str());
+    let selection = |selection: Selection| {
+        let on = selection.active().map_or(String::new(), |id| format!(" on {}", name(id)));
+        let detail = selection.detail().map_or(String::new(), |detail| format!(" ({detail})"));
+        format!("{}{detail}{on}", selection.name())
+    };
+    let family = if transition.family == Family::V6 { "ipv6: " } else { "" };
+    let change = match transition.change {
+        Change::Health { uplink, from, to } => {
+            format!("{} {} → {}", name(uplink), from.name(), to.name())
+        }
+        Change::Selection { from, to } => format!("{} → {}", selection(from), selection(to)),
+    };
+    format!("{family}{change}")
 }
 
 fn value(outcome: &scenario::Outcome) -> Value {

@@ -2,8 +2,12 @@
 
 use super::*;
 use crate::engine::input::{Address, Dump, Link, ProbeNews};
+use crate::engine::report::{Change, Transition};
 use crate::engine::route::Prefix;
-use crate::engine::settings::{CarrierPoll, Failover, Family, Gateway, Profile, Routing, Settings, Uplink};
+use crate::engine::settings::{
+    CarrierPoll, Failover, Family, Gateway, Probe, Profile, Routing, Settings, Uplink,
+};
+use crate::machine::Selection;
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::IpAddr;
@@ -303,4 +307,34 @@ fn what_is_no_file_is_refused() {
     // One that can be made is not there before there is something to write.
     Writer::open(disk(folder.path(), 1 << 20)).unwrap();
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn the_same_settings_would_have_done_the_same_and_others_would_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let day = whatif::day(Journal::open(&recorded(folder.path())).unwrap()).unwrap();
+    let was = day.balance(&day.settings, &day.transitions);
+    // Four times out and three times home, for the window doubles, and each time out a second or two on a dead line.
+    assert_eq!(was.switches, 7);
+    assert!((2..=8).contains(&was.outage.as_secs()), "{was:?}");
+    let moves = |transitions: &[Transition]| -> Vec<(u64, Selection)> {
+        let to = |transition: &Transition| match transition.change {
+            Change::Selection { to, .. } => Some((transition.at.0.as_secs(), to)),
+            Change::Health { .. } => None,
+        };
+        transitions.iter().filter_map(to).collect()
+    };
+    let again = day.with(&day.settings);
+    assert_eq!(moves(&again), moves(&day.transitions));
+    // Slower to leave, and away for good.
+    let slow = Settings { probe: Probe { fall: 40, ..day.settings.probe.clone() }, ..day.settings.clone() };
+    let would = day.balance(&slow, &day.with(&slow));
+    assert!(would.outage > was.outage + Duration::from_secs(5), "{would:?}");
+    let mut away = day.settings.clone();
+    away.failover.stable_window = Duration::from_secs(3600);
+    assert_eq!(day.balance(&away, &day.with(&away)).switches, 1);
+    // An interface that was not there then.
+    let mut other = day.settings.clone();
+    other.uplinks[1].interface = "eth9".to_owned();
+    assert_eq!((day.unknown(&day.settings).len(), day.unknown(&other)), (0, vec!["eth9"]));
 }

@@ -1,6 +1,7 @@
 //! The engine, a kernel and the lines, and the time that passes for them.
 
 use super::dice::Dice;
+pub use super::fates::Fates;
 use super::kernel::{Kernel, Request};
 use super::line::{Line, Service, Targets};
 use crate::engine::input::{Address, Input, Link, ProbeNews};
@@ -79,6 +80,8 @@ pub struct World {
     pub kernel: Kernel,
     /// One line per uplink; [`World::changed`] after each change.
     pub lines: Vec<Line>,
+    /// If there, what became of probes on some day, line by line: then that is what becomes of them again.
+    pub fates: Option<Vec<Fates>>,
     /// The far ends.
     pub targets: Targets,
     /// What happened.
@@ -134,6 +137,7 @@ impl World {
             settings,
             engine: None,
             kernel: Kernel::new(),
+            fates: None,
             targets: Targets::default(),
             timeline: vec![],
             totals: Totals::default(),
@@ -549,7 +553,10 @@ impl World {
                 self.tell(Input::Probe { uplink, family, news });
                 continue;
             }
-            let carried = line.carry(&mut self.dice);
+            let carried = match self.fates.as_ref().and_then(|fates| fates.get(usize::from(uplink))) {
+                Some(fates) => fates.of(*address, self.now).filter(|_| line.carrier),
+                None => line.carry(&mut self.dice),
+            };
             if let Some(rtt) = carried
                 && self.targets.answer(uplink, *address, self.now)
             {

@@ -39,7 +39,18 @@ fn replayed() -> Result<(), Failed> {
     lines[2] = "{";
     fs::write(&other, lines.join("\n"))?;
     ended(&site.command(&["replay", &other])?, 2, "line 3 is not one of a journal")?;
-    ended(&site.command(&["replay", "/nowhere"])?, 1, "No such file")
+    ended(&site.command(&["replay", "/nowhere"])?, 1, "No such file")?;
+    // With other settings: interfaces that were there, and one that was not.
+    let config = format!("{path}.toml");
+    let uplinks = |second: &str| {
+        format!(
+            "probe.targets = [\"203.0.113.1\"]\nprobe.fall = 9\n[[uplink]]\ninterface = \"wan0\"\n[[uplink]]\ninterface = \"{second}\"\n"
+        )
+    };
+    fs::write(&config, uplinks("wan1"))?;
+    ended(&site.command(&["replay", &path, "-c", &config])?, 0, "+ it would have been: ")?;
+    fs::write(&config, uplinks("wan9"))?;
+    ended(&site.command(&["replay", &path, "-c", &config])?, 2, "the journal knows nothing of wan9")
 }
 
 fn full() -> Result<(), Failed> {
