@@ -326,8 +326,8 @@ impl Monitor {
         round.into_iter().chain(self.death().filter(|_| !self.held)).min()
     }
 
-    /// Judges what can be judged; `quorum` answers make a round good. With `hold` no verdict of death is passed: when
-    /// everything falls silent at once, the others are heard first.
+    /// Judges what can be judged; `quorum` answers make a round good. With `hold` nothing is said against the line, neither
+    /// that it is dead nor that it loses too much: when everything falls silent at once, the others are heard first.
     pub fn judge(&mut self, quorum: u16, hold: bool, now: Time) -> Vec<News> {
         let mut news = vec![];
         self.held = hold;
@@ -359,7 +359,12 @@ impl Monitor {
             news.push(News::Verdict(Verdict::Dead));
         }
         self.settle(now);
-        self.weigh(quorum, now, &mut news);
+        for target in &mut self.targets {
+            target.window.slide(now);
+        }
+        if !hold {
+            self.weigh(quorum, now, &mut news);
+        }
         news
     }
 
@@ -474,9 +479,6 @@ impl Monitor {
     /// Is a line that answers good enough?
     fn weigh(&mut self, quorum: u16, now: Time, news: &mut Vec<News>) {
         let limits = &self.settings.degraded;
-        for target in &mut self.targets {
-            target.window.slide(now);
-        }
         let enough = |target: &Target| {
             target.window.samples() >= MIN_SAMPLES && target.window.age(now) >= limits.window / 2
         };

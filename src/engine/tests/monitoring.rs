@@ -176,6 +176,26 @@ fn the_verdict_of_death_is_held_back_and_then_passed() {
 }
 
 #[test]
+fn loss_is_held_back_like_death() {
+    let mut monitor = monitor(|settings| {
+        settings.timeout = Timeout::Fixed(100 * MS);
+        settings.fall = 100;
+    });
+    for id in 1..=60 {
+        good(&mut monitor, id, at(id * 1000));
+    }
+    for id in 61..=90 {
+        monitor.send(id, at(id * 1000));
+        assert_eq!(
+            monitor.judge(1, true, at(id * 1000 + 100)),
+            [News::Missed],
+            "half of it is lost, but held back"
+        );
+    }
+    assert_eq!(monitor.judge(1, false, at(91_000)), [News::Verdict(Verdict::Lossy)]);
+}
+
+#[test]
 fn loss_is_that_of_the_best_target_and_forgotten_after_the_window() {
     let mut monitor = proven();
     let mut now = at(1000);
