@@ -293,11 +293,15 @@ impl FamilyState {
         settings: &Settings,
         now: Time,
     ) {
-        if let Some(left) = from.filter(|_| !by_operator && !by_window) {
+        if let Some(left) = from.filter(|_| !by_window) {
             let path = &mut self.paths[usize::from(left)];
-            if let Some(at) = path.returned.take() {
-                let flap = now.since(at) < settings.failover.flap_memory;
-                path.flaps = if flap { path.flaps.saturating_add(1) } else { 0 };
+            match path.returned.map(|at| now.since(at) < settings.failover.flap_memory) {
+                Some(true) if !by_operator => {
+                    (path.flaps, path.returned) = (path.flaps.saturating_add(1), None);
+                }
+                // It held, whoever ends it.
+                Some(false) => (path.flaps, path.returned) = (0, None),
+                Some(true) | None => {}
             }
         }
         let tier = |id: Id| self.core.rules().tier(id);

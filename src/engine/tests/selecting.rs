@@ -636,6 +636,23 @@ fn a_forced_way_home_that_is_undone_doubles_the_window_too() {
 }
 
 #[test]
+fn a_failback_that_held_until_an_order_ended_it_is_forgotten() {
+    let mut world = World::settled(settings(2));
+    for _ in 0..2 {
+        world.carrier(0, false);
+        world.run(SECOND);
+        world.carrier(0, true);
+        world.run(122 * SECOND);
+        assert_eq!(world.selection(), Selection::Primary { active: 0 });
+    }
+    world.run(700 * SECOND);
+    world.tell(Input::Drain(0));
+    world.tell(Input::Undrain(0));
+    world.run(62 * SECOND);
+    assert_eq!(world.selection(), Selection::Primary { active: 0 }, "{:#?}", world.timeline);
+}
+
+#[test]
 fn a_gateway_that_a_route_shows_is_believed_even_if_no_network_has_it() {
     let mut wants = settings(2);
     wants.uplinks[0].gateway = crate::engine::settings::Gateway::Auto;
