@@ -196,10 +196,10 @@ impl FamilyState {
         };
         let mut others = self
             .ids()
-            .filter(|id| *id != active && self.core.health(*id).is_usable())
+            .filter(|id| *id != active && !self.core.health(*id).is_drained())
             .filter_map(|id| self.path(id).monitor.as_ref())
-            // Its death may be known and not told yet.
-            .filter(|monitor| monitor.verdict() != Some(Verdict::Dead))
+            // Not their health: the core has not been told yet what this look has shown.
+            .filter(|monitor| matches!(monitor.verdict(), Some(Verdict::Good | Verdict::Lossy)))
             .peekable();
         others.peek().is_some() && others.all(unclear)
     }
