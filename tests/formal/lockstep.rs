@@ -1,19 +1,26 @@
 //! The engine and the specification take the same steps: random worlds in virtual time, compared after every one.
 
-use crate::spec::{Fact, History, Standing};
+mod rounds;
+
+use crate::history::{Fact, History};
+use crate::spec::{Standing, standing};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 use uplinkd::engine::input::{Address, Dump, Input, Link, ProbeNews};
 use uplinkd::engine::route::{Hop, How, Kind, MAIN_TABLE, Op, Prefix, Route};
-use uplinkd::engine::settings::{CarrierPoll, Failover, Gateway, Profile, Routing, Timeout, Uplink};
+use uplinkd::engine::settings::{
+    CarrierPoll, Degraded, Failover, Gateway, Profile, Routing, Timeout, Uplink,
+};
 use uplinkd::engine::{Action, Engine, Family, Settings, Time};
 use uplinkd::machine::{Command, Id};
 
 const MS: Duration = Duration::from_millis(1);
+/// For each property; PROPTEST_CASES asks for more.
+const CASES: u32 = 2048;
 
 /// What a path does to probes.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +48,8 @@ struct Case {
     settings: Settings,
     /// Somebody else's default route is there at the start.
     stranger: bool,
+    /// An earlier run left this one's promoted route.
+    adopted: Option<Id>,
     carriers: Vec<bool>,
     /// After so many milliseconds, this.
     acts: Vec<(u32, Act)>,
@@ -52,7 +61,7 @@ impl fmt::Debug for Case {
         let Settings { uplinks, probe, failover, .. } = &self.settings;
         let tiers: Vec<u8> = uplinks.iter().map(|uplink| uplink.tier).collect();
         writeln!(f, "tiers {tiers:?}, {probe:?}, {failover:?}")?;
-        writeln!(f, "stranger {}, carriers {:?}", self.stranger, self.carriers)?;
+        writeln!(f, "stranger {}, adopted {:?}, carriers {:?}", self.stranger, self.adopted, self.carriers)?;
         self.acts.iter().try_for_each(|(gap, act)| writeln!(f, "after {gap} ms {act:?}"))
     }
 }
@@ -85,6 +94,7 @@ struct Lockstep {
     paths: Vec<Path>,
     dead_target: Option<u16>,
     stranger: bool,
+    adopted: Option<Id>,
     /// Answers under way, by arrival.
     answers: BTreeMap<(Time, usize), (Id, u64, u16, Duration)>,
     probes: usize,
@@ -111,6 +121,7 @@ impl Lockstep {
             paths: vec![Path::Answers(20); settings.uplinks.len()],
             dead_target: None,
             stranger: case.stranger,
+            adopted: case.adopted,
             answers: BTreeMap::new(),
             probes: 0,
         }
@@ -135,6 +146,9 @@ impl Lockstep {
                     let ready = (0..).zip(&self.links).filter(|(_, link)| link.carrier);
                     let facts: Vec<_> = ready.map(|(id, _)| (self.now, Fact::Ready(id))).collect();
                     self.history.facts.extend(facts);
+                    if let Some(id) = self.adopted {
+                        self.fact(Fact::Adopt(id));
+                    }
                     let dump = self.dump(family);
                     self.engine.handle(Input::Dumped(dump), self.now);
                 }
@@ -153,7 +167,7 @@ impl Lockstep {
                     self.engine.handle(Input::Applied { family, generation, refused: vec![] }, self.now);
                 }
                 Action::Probe { uplink, round, targets, .. } => {
-                    self.fact(Fact::Sent { uplink, round });
+                    self.fact(Fact::Sent(uplink, round));
                     for (target, _) in targets {
                         self.probes += 1;
                         let delay = match self.paths[usize::from(uplink)] {
@@ -184,22 +198,25 @@ impl Lockstep {
             peer: None,
             global: true,
         };
-        let stranger = Route {
+        let route = |id: u8, metric: u32, protocol: u8| Route {
             table: MAIN_TABLE,
-            metric: 100,
+            metric,
             destination: Prefix::default_route(family),
             kind: Kind::Unicast,
-            hops: vec![Hop { via: Some(IpAddr::from([192, 0, 2, 1])), index: 10 }],
-            protocol: 16,
+            hops: vec![Hop { via: Some(IpAddr::from([192, 0, 2 + id, 1])), index: 10 + u32::from(id) }],
+            protocol,
             source: None,
             onlink: false,
         };
+        let Routing { promoted_metric, protocol, .. } = self.history.settings.routing;
+        let stranger = self.stranger.then(|| route(0, 100, 16));
+        let ours = self.adopted.map(|id| route(id, promoted_metric, protocol));
         Dump {
             linkdown: std::collections::BTreeMap::new(),
             family,
             links: self.links.clone(),
             addresses: (0..).zip(&self.links).map(address).collect(),
-            routes: if self.stranger { vec![stranger] } else { vec![] },
+            routes: stranger.into_iter().chain(ours).collect(),
             rules: vec![],
         }
     }
@@ -216,7 +233,7 @@ impl Lockstep {
             self.now = next;
             while let Some(entry) = self.answers.first_entry().filter(|entry| entry.key().0 <= next) {
                 let (uplink, round, target, rtt) = entry.remove();
-                self.fact(Fact::Answer { uplink, round, target });
+                self.fact(Fact::Answer(uplink, round, target, rtt));
                 let news = ProbeNews::Answer { round, target, rtt: Some(rtt) };
                 self.engine.handle(Input::Probe { uplink, family: Family::V4, news }, next);
             }
@@ -255,7 +272,7 @@ impl Lockstep {
     }
 
     fn compare(&self) -> Outcome {
-        let says = self.history.standing();
+        let says = standing(&self.history);
         let report = self.engine.report(self.now);
         let family = &report.families[0];
         let does = Standing {
@@ -272,12 +289,9 @@ impl Lockstep {
         if says == does && family.active == says.selection.active() && !sleeps {
             return Ok(());
         }
-        let mut story = String::new();
-        for (number, (at, fact)) in self.history.facts.iter().enumerate() {
-            let _ = writeln!(story, "{number:4}  {:8.3} s  {fact:?}", at.0.as_secs_f64());
-        }
         Err(TestCaseError::fail(format!(
-            "after\n{story}the specification says\n  {says:?}\nthe engine does\n  {does:?}\nand wakes at {wakes:?}"
+            "after\n{}the specification says\n  {says:?}\nthe engine does\n  {does:?}\nand wakes at {wakes:?}",
+            self.history
         )))
     }
 }
@@ -286,6 +300,7 @@ fn path() -> impl Strategy<Value = Path> {
     prop_oneof![
         3 => Just(Path::Answers(20)),
         3 => Just(Path::Silent),
+        1 => Just(Path::Answers(200)),
         1 => Just(Path::Answers(290)),
         1 => Just(Path::Answers(310)),
         1 => (2_u64..5).prop_map(Path::Loses),
@@ -305,26 +320,48 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
+fn some_act() -> impl Strategy<Value = (u32, Act)> {
+    (prop_oneof![2 => Just(0_u32), 3 => 1_u32..800, 3 => 800_u32..2600], act())
+}
+
+/// The cable of one uplink goes and comes, mostly slowly enough to have gone home meanwhile; and something else.
+fn flapping() -> impl Strategy<Value = Vec<(u32, Act)>> {
+    let flap = (0_u8..2, 500_u32..4500, 1_u32..300).prop_map(|(id, gap, out)| {
+        let id = id.saturating_sub(u8::from(gap % 4 > 0));
+        vec![(gap, Act::Carrier(id, false)), (out, Act::Carrier(id, true))]
+    });
+    vec(prop_oneof![4 => flap, 1 => some_act().prop_map(|one| vec![one])], 2..6)
+        .prop_map(|some| some.concat())
+}
+
 fn case(tiers: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Case> {
-    let gap = prop_oneof![2 => Just(0_u32), 3 => 1_u32..1200, 3 => 1200_u32..4000];
-    let acts = vec((gap, act()), 1..16);
+    let acts = prop_oneof![3 => vec(some_act(), 4..14), 1 => flapping()];
     let carriers = vec(proptest::bool::weighted(0.9), 3);
     let numbers = (1_u16..4, 1_u16..4, any::<bool>(), any::<bool>());
-    (tiers, numbers, any::<bool>(), carriers, acts).prop_map(
-        |(tiers, (fall, rise, quick_standby, leave_degraded), stranger, carriers, acts)| {
+    let found = (any::<bool>(), prop_oneof![4 => Just(None), 1 => (0_u8..2).prop_map(Some)]);
+    (tiers, numbers, found, carriers, acts).prop_map(
+        |(tiers, (fall, rise, quick_standby, leave_degraded), (stranger, adopted), carriers, acts)| {
             let mut settings = settings(&tiers);
             settings.probe.timeout = Timeout::Fixed(300 * MS);
             settings.probe.fall = fall;
             settings.probe.rise = rise;
-            settings.probe.standby_interval = if quick_standby { 1000 * MS } else { 2500 * MS };
+            settings.probe.interval = 500 * MS;
+            settings.probe.standby_interval = if quick_standby { 500 * MS } else { 1250 * MS };
+            settings.probe.degraded = Degraded {
+                window: 6000 * MS,
+                loss_percent: 40,
+                clear_loss_percent: 30,
+                rtt: 120 * MS,
+                clear_rtt: 100 * MS,
+            };
             settings.failover = Failover {
-                stable_window: 2000 * MS,
-                max_stable_window: 7000 * MS,
-                flap_memory: 5000 * MS,
-                boot_deadline: 3000 * MS,
+                stable_window: 1500 * MS,
+                max_stable_window: 5000 * MS,
+                flap_memory: 4000 * MS,
+                boot_deadline: 2000 * MS,
                 leave_degraded,
             };
-            Case { settings, stranger, carriers, acts }
+            Case { settings, stranger, adopted, carriers, acts }
         },
     )
 }
@@ -337,17 +374,11 @@ fn check(case: &Case) -> Outcome {
         world.run(*gap * MS)?;
         world.perform(*act)?;
     }
-    world.run(4000 * MS)
-}
-
-/// At least so many; PROPTEST_CASES asks for more.
-fn config() -> ProptestConfig {
-    let default = ProptestConfig::default();
-    ProptestConfig { cases: default.cases.max(2048), max_shrink_iters: 4096, ..default }
+    world.run(1600 * MS)
 }
 
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(ProptestConfig::with_cases(CASES))]
 
     #[test]
     fn the_selection_of_two_uplinks_is_what_the_whole_history_says(

@@ -2,11 +2,13 @@
 //!
 //! * `claims`: what holds always, in order of preference, with equal tiers and with `leave_degraded` off.
 //! * `naive`: the rules of health and selection, written a second time from the document, agree on every step.
+//! * `lockstep`: the engine in random worlds against `spec`, which works everything out from the whole history.
 //! * `twins`: for each claim a small deliberate fault that it catches, with the shortest story as a snapshot.
 //! * `reach`: nothing is dead or vacuous.
 //! * `tables`: the transition tables and the sizes of the walks.
 
 mod claims;
+mod history;
 mod lockstep;
 mod naive;
 mod reach;

@@ -1,0 +1,246 @@
+//! The rounds of one uplink, recounted: every one is kept, with what became of it, and all numbers are worked out anew
+//! from that whenever they are asked for.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+use uplinkd::engine::monitor::Verdict;
+use uplinkd::engine::settings::{Probe, Timeout};
+use uplinkd::engine::time::Time;
+
+/// Fewer probes than this are no evidence of loss or delay.
+const ENOUGH: u32 = 10;
+/// The window forgets in steps of so many to its length.
+const STEPS: u32 = 30;
+
+struct Round {
+    id: u64,
+    sent: Time,
+    /// By target: when it answered.
+    heard: BTreeMap<u16, Time>,
+    good: Option<bool>,
+    /// So long after it left that nobody waits for answers any more.
+    closed: bool,
+}
+
+/// What became of one probe.
+struct Fate {
+    target: u16,
+    known: Time,
+    rtt: Option<Duration>,
+}
+
+/// All of them since the uplink was last watched afresh.
+pub(crate) struct Rounds<'a> {
+    probe: &'a Probe,
+    targets: u16,
+    sent: Vec<Round>,
+    fates: Vec<Fate>,
+    pub(crate) verdict: Option<Verdict>,
+    /// So many probes had met their fate when it last proved that it works: what was lost before is not held against it.
+    proven: usize,
+    /// So many rounds had left when a good line was first found to fail.
+    alarm: Option<usize>,
+    /// Answers that were late, or not the first.
+    pub(crate) odd: u64,
+}
+
+impl<'a> Rounds<'a> {
+    pub(crate) fn new(probe: &'a Probe, targets: usize) -> Self {
+        let targets = u16::try_from(targets).unwrap_or(u16::MAX);
+        let (sent, fates) = (vec![], vec![]);
+        Self { probe, targets, sent, fates, verdict: None, proven: 0, alarm: None, odd: 0 }
+    }
+
+    pub(crate) fn begin_anew(&mut self) {
+        *self = Self::new(self.probe, self.targets.into());
+    }
+
+    pub(crate) fn sent(&mut self, id: u64, sent: Time) {
+        self.close(sent);
+        self.sent.push(Round { id, sent, heard: BTreeMap::new(), good: None, closed: false });
+    }
+
+    pub(crate) fn answer(&mut self, id: u64, target: u16, rtt: Option<Duration>, at: Time) {
+        let timeout = self.timeout();
+        let round = self.sent.iter_mut().find(|round| round.id == id && !round.closed);
+        let fresh = |round: &&mut Round| target < self.targets && !round.heard.contains_key(&target);
+        let Some(round) = round.filter(fresh) else {
+            self.odd += 1;
+            return;
+        };
+        round.heard.insert(target, at);
+        self.odd += u64::from(at >= round.sent + timeout);
+        let rtt = rtt.unwrap_or_else(|| at.since(round.sent));
+        self.fates.push(Fate { target, known: at, rtt: Some(rtt) });
+    }
+
+    /// RFC 6298 for each target; the slowest counts.
+    pub(crate) fn timeout(&self) -> Duration {
+        let (floor, ceiling) = match self.probe.timeout {
+            Timeout::Fixed(timeout) => return timeout,
+            Timeout::Adaptive { floor, ceiling, .. } => (floor, ceiling),
+        };
+        let slowest = (0..self.targets).filter_map(|target| {
+            let times = self.fates.iter().filter(|fate| fate.target == target).filter_map(|fate| fate.rtt);
+            let estimate = times.fold(None, |known, rtt| match known {
+                None => Some((rtt, rtt / 2)),
+                Some((srtt, var)) => Some(((srtt * 7 + rtt) / 8, (var * 3 + srtt.abs_diff(rtt)) / 4)),
+            });
+            estimate.map(|(srtt, var)| srtt + var * 4)
+        });
+        slowest.max().unwrap_or(ceiling).clamp(floor, ceiling)
+    }
+
+    /// The rounds at the end that were all good, or have all failed, latest first.
+    fn run(&self, good: bool) -> impl Iterator<Item = &Round> {
+        let judged = self.sent.iter().rev().filter(|round| round.good.is_some());
+        judged.take_while(move |round| round.good == Some(good))
+    }
+
+    pub(crate) fn fails(&self) -> usize {
+        self.run(false).count()
+    }
+
+    pub(crate) fn failing_since(&self) -> Option<Time> {
+        self.run(false).last().map(|round| round.sent)
+    }
+
+    pub(crate) fn stable_since(&self) -> Option<Time> {
+        self.run(true).last().map(|round| round.sent)
+    }
+
+    pub(crate) fn is_good(&self) -> bool {
+        matches!(self.verdict, Some(Verdict::Good | Verdict::Lossy))
+    }
+
+    /// Judges, in the order in which they left, what has its quorum or is over. Did a round of a good line fail?
+    pub(crate) fn judge(&mut self, at: Time) -> bool {
+        let timeout = self.timeout();
+        let mut missed = false;
+        while let Some(round) = self.sent.iter_mut().find(|round| round.good.is_none()) {
+            let good = round.heard.len() >= usize::from(self.probe.quorum);
+            if !good && at < round.sent + timeout {
+                break;
+            }
+            round.good = Some(good);
+            if self.is_good() && !good {
+                missed = true;
+                self.alarm = self.alarm.filter(|_| self.fails() > 1).or(Some(self.sent.len()));
+            }
+            if !self.is_good() && self.run(true).count() >= usize::from(self.probe.rise) {
+                (self.verdict, self.proven) = (Some(Verdict::Good), self.fates.len());
+            }
+        }
+        missed
+    }
+
+    /// After all that was judged: is it dead by now, or does it lose too much?
+    pub(crate) fn conclude(&mut self, waits: bool, at: Time) {
+        if !waits && self.dies_at().is_some_and(|dies| dies <= at) {
+            (self.verdict, self.alarm) = (Some(Verdict::Dead), None);
+        }
+        self.close(at);
+        let limits = &self.probe.degraded;
+        if waits || !self.is_good() || self.fates.len() - self.proven < ENOUGH as usize {
+            return;
+        }
+        let (loss, rtt, covered) = self.quality(at);
+        let too_bad = loss >= f64::from(limits.loss_percent) || rtt >= limits.rtt;
+        let clear = loss <= f64::from(limits.clear_loss_percent) && rtt <= limits.clear_rtt;
+        match self.verdict {
+            Some(Verdict::Good) if covered && too_bad => self.verdict = Some(Verdict::Lossy),
+            Some(Verdict::Lossy) if clear => self.verdict = Some(Verdict::Good),
+            None | Some(Verdict::Good | Verdict::Lossy | Verdict::Dead) => {}
+        }
+    }
+
+    /// With enough failed rounds in a row; an adaptive timeout is a guess, so silence must have lasted as well.
+    pub(crate) fn dies_at(&self) -> Option<Time> {
+        let enough = self.fails() >= usize::from(self.probe.fall) && self.verdict != Some(Verdict::Dead);
+        let since = self.failing_since().filter(|_| enough)?;
+        Some(match self.probe.timeout {
+            Timeout::Fixed(_) => since,
+            Timeout::Adaptive { silence, .. } => {
+                let heard =
+                    self.sent.iter().filter(|round| round.heard.len() >= usize::from(self.probe.quorum));
+                heard.flat_map(|round| round.heard.values().copied()).fold(since, Time::max) + silence
+            }
+        })
+    }
+
+    /// Old rounds, oldest first: what has not been answered by now is lost.
+    fn close(&mut self, at: Time) {
+        let patience = match self.probe.timeout {
+            Timeout::Fixed(patience) | Timeout::Adaptive { ceiling: patience, .. } => patience,
+        };
+        for round in self.sent.iter_mut().filter(|round| !round.closed) {
+            let silent: Vec<u16> =
+                (0..self.targets).filter(|target| !round.heard.contains_key(target)).collect();
+            round.closed = round.good.is_some() && (silent.is_empty() || at >= round.sent + patience);
+            if !round.closed {
+                break;
+            }
+            self.fates.extend(silent.into_iter().map(|target| Fate { target, known: at, rtt: None }));
+        }
+    }
+
+    /// Loss, delay, and whether they mean something: those of the target that completes the quorum, over the window.
+    pub(crate) fn quality(&self, at: Time) -> (f64, Duration, bool) {
+        let window = self.probe.degraded.window;
+        // The window forgets whole steps of time.
+        let begin = (at.next_tick(window / STEPS) - window).0;
+        let mut sums = vec![(0, 0, Duration::ZERO); usize::from(self.targets)];
+        let fates = self.fates.get(self.proven..).unwrap_or_default();
+        for fate in fates.iter().rev().take_while(|fate| fate.known.0 >= begin) {
+            let (answered, lost, sum) = &mut sums[usize::from(fate.target)];
+            *answered += u32::from(fate.rtt.is_some());
+            *lost += u32::from(fate.rtt.is_none());
+            *sum += fate.rtt.unwrap_or_default();
+        }
+        let loss = |(answered, lost, _): &(u32, u32, _)| {
+            100.0 * f64::from(*lost) / f64::from(answered + lost).max(1.0)
+        };
+        let mut losses: Vec<f64> = sums.iter().map(loss).collect();
+        let mut delays: Vec<Duration> =
+            sums.iter().filter_map(|(answered, _, sum)| sum.checked_div(*answered)).collect();
+        let covered = (0..).zip(&sums).filter(|(target, (answered, lost, _))| {
+            let first = fates.iter().find(|fate| fate.target == *target);
+            answered + lost >= ENOUGH && first.is_some_and(|first| at.since(first.known) >= window / 2)
+        });
+        let covered = covered.count() >= usize::from(self.probe.quorum);
+        losses.sort_by(f64::total_cmp);
+        delays.sort();
+        let nth = usize::from(self.probe.quorum) - 1;
+        let loss = losses.get(nth).copied().unwrap_or_default();
+        (loss, delays.get(nth).copied().unwrap_or_default(), covered)
+    }
+
+    /// At once after a first miss, at the confirm interval while in doubt, otherwise at the ticks that all share.
+    pub(crate) fn next_round(&self, interval: Duration) -> Time {
+        let Some(last) = self.sent.last() else { return Time::ZERO };
+        let doubt = match self.verdict {
+            None => true,
+            Some(Verdict::Good | Verdict::Lossy) => self.fails() > 0,
+            Some(Verdict::Dead) => self.run(true).count() > 0,
+        };
+        if self.alarm == Some(self.sent.len()) {
+            Time::ZERO
+        } else if doubt {
+            last.sent + self.probe.confirm_interval
+        } else {
+            last.sent.next_tick(interval)
+        }
+    }
+
+    /// When there is something to judge.
+    pub(crate) fn over_at(&self) -> Option<Time> {
+        self.sent.iter().find(|round| round.good.is_none()).map(|round| round.sent + self.timeout())
+    }
+
+    /// Does it prove that it works, or was it not even asked, since the other began to fail?
+    pub(crate) fn is_clear(&self, since: Option<Time>) -> bool {
+        let later = || self.sent.iter().filter(|round| since.is_some_and(|since| round.sent >= since));
+        let asked = later().any(|round| round.good.is_none());
+        self.fails() == 0 && (!asked || later().any(|round| round.good == Some(true)))
+    }
+}
