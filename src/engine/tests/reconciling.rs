@@ -131,11 +131,26 @@ fn check(family: Family, desired: &Desired, before: &Observed) -> Result<(), Tes
         }
     }
     let strange = |route: &&Route| !ours().owns_route(route) && !desired.take.contains(*route);
-    let strangers = |state: &Observed| state.routes.iter().filter(strange).cloned().collect::<Vec<_>>();
-    prop_assert_eq!(strangers(before), strangers(&after), "a stranger's route was touched");
+    let routes = |state: &Observed| state.routes.iter().filter(strange).cloned().collect::<Vec<_>>();
     let strange = |rule: &&Rule| !ours().owns_rule(rule);
-    let strangers = |state: &Observed| state.rules.iter().filter(strange).cloned().collect::<Vec<_>>();
-    prop_assert_eq!(strangers(before), strangers(&after), "a stranger's rule was touched");
+    let rules = |state: &Observed| state.rules.iter().filter(strange).cloned().collect::<Vec<_>>();
+    // Not even on the way: for a moment without it a stranger's route is gone.
+    for prefix in &prefixes {
+        prop_assert_eq!(routes(before), routes(prefix), "a stranger's route was touched");
+        prop_assert_eq!(rules(before), rules(prefix), "a stranger's rule was touched");
+    }
+    // Nothing of ours is left that is not wanted.
+    let own: BTreeSet<Rule> = after.rules.iter().filter(|rule| ours().owns_rule(rule)).cloned().collect();
+    prop_assert_eq!(&own, &desired.rules);
+    for route in after.routes.iter().filter(|route| ours().owns_route(route)) {
+        let wanted = match &desired.main {
+            _ if route.table != MAIN_TABLE => desired.tables.contains(route),
+            MainTable::Keep => true,
+            MainTable::Own(main) => main.contains(route),
+        };
+        prop_assert!(wanted, "left behind: {route:?}");
+    }
+    prop_assert!(desired.take.is_disjoint(&after.routes), "not taken");
     let again = reconcile(desired, &after, &ours());
     prop_assert!(again.ops.is_empty(), "not in one pass: {:?}, then {:?}", difference.ops, again.ops);
     for route in desired.tables.iter().chain(
