@@ -324,13 +324,16 @@ fn some_act() -> impl Strategy<Value = (u32, Act)> {
     (prop_oneof![2 => Just(0_u32), 3 => 1_u32..800, 3 => 800_u32..2600], act())
 }
 
-/// The cable of one uplink goes and comes, mostly slowly enough to have gone home meanwhile; and something else.
+/// The cable of one uplink goes and comes, mostly slowly enough to have gone home meanwhile; or the operator does the
+/// same, after longer; or something else happens.
 fn flapping() -> impl Strategy<Value = Vec<(u32, Act)>> {
-    let flap = (0_u8..2, 500_u32..4500, 1_u32..300).prop_map(|(id, gap, out)| {
-        let id = id.saturating_sub(u8::from(gap % 4 > 0));
+    let flap = (0_u8..4, 500_u32..4500, 1_u32..300).prop_map(|(id, gap, out)| {
+        let id = id / 3;
         vec![(gap, Act::Carrier(id, false)), (out, Act::Carrier(id, true))]
     });
-    vec(prop_oneof![4 => flap, 1 => some_act().prop_map(|one| vec![one])], 2..6)
+    let order = (3000_u32..6000, 1_u32..300)
+        .prop_map(|(gap, out)| vec![(gap, Act::Drain(0)), (out, Act::Undrain(0))]);
+    vec(prop_oneof![4 => flap, 1 => order, 1 => some_act().prop_map(|one| vec![one])], 2..6)
         .prop_map(|some| some.concat())
 }
 
