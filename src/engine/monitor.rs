@@ -42,7 +42,8 @@ pub enum News {
     Verdict(Verdict),
 }
 
-/// Answers that changed nothing.
+/// Answers out of the ordinary: duplicates changed nothing, late ones spoke of their path's delay at most, or came in time to
+/// be judged although not in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Oddities {
     /// Answered twice.
@@ -75,6 +76,8 @@ pub struct Monitor {
     explained: u32,
     /// When a round last had its quorum, be it too late.
     heard: Option<Time>,
+    /// How many answers make a round good: so many as when it was judged last.
+    quorum: u16,
     /// A verdict of death is held back, see [`Monitor::judge`].
     held: bool,
     /// Overflows since a round was last judged good.
@@ -157,6 +160,7 @@ impl Monitor {
             urgent: true,
             explained: 0,
             heard: None,
+            quorum: settings.quorum,
             held: false,
             voids: 0,
             oddities: Oddities::default(),
@@ -286,7 +290,7 @@ impl Monitor {
         if now >= round.sent + timeout {
             self.oddities.late += 1;
         }
-        if round.count(Fate::Answered) >= usize::from(self.settings.quorum) {
+        if round.count(Fate::Answered) >= usize::from(self.quorum) {
             self.heard = Some(now);
         }
     }
@@ -331,6 +335,7 @@ impl Monitor {
     pub fn judge(&mut self, quorum: u16, hold: bool, now: Time) -> Vec<News> {
         let mut news = vec![];
         self.held = hold;
+        self.quorum = quorum;
         while let Some(index) = self.rounds.iter().position(|round| !round.judged) {
             let round = &self.rounds[index];
             let (answered, waiting) = (round.count(Fate::Answered), round.count(Fate::Waiting));

@@ -79,6 +79,28 @@ fn death_needs_failed_rounds_in_a_row_and_silence() {
 }
 
 #[test]
+fn where_a_target_is_not_counted_a_late_answer_breaks_the_silence_without_it() {
+    let late = |quorum: u16| {
+        let mut monitor = monitor(|probe| probe.quorum = 2);
+        for (id, ms) in [(1, 0), (2, 250), (3, 500)] {
+            monitor.send(id, at(ms));
+            monitor.answer(id, 0, Some(20 * MS), at(ms + 20));
+            monitor.judge(1, false, at(ms + 20));
+        }
+        let mut news = vec![];
+        for (id, ms) in (4..12).map(|id| (id, 1000 + id * 250)) {
+            monitor.send(id, at(ms));
+            news.extend(monitor.judge(quorum, false, at(ms + 190)));
+            // Later than the timeout of 100 ms, and from the only target that is left.
+            monitor.answer(id, 0, Some(200 * MS), at(ms + 200));
+            news.extend(monitor.judge(quorum, false, at(ms + 240)));
+        }
+        news.contains(&News::Verdict(Verdict::Dead))
+    };
+    assert_eq!((late(1), late(2)), (false, true));
+}
+
+#[test]
 fn a_late_answer_breaks_the_silence_and_widens_the_timeout_but_saves_no_round() {
     let mut monitor = proven();
     monitor.send(4, at(2000));
