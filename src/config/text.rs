@@ -131,7 +131,7 @@ pub(super) fn file(path: &Path) -> Result<PathBuf, Complaint> {
     Err(Complaint::new(problem, "write the path of a file, such as /var/lib/uplinkd/journal.jsonl"))
 }
 
-/// As [`file`], for the configuration file.
+/// As [`file()`], for the configuration file.
 pub(super) fn absolute_file(text: &str) -> Result<PathBuf, Complaint> {
     absolute(file(Path::new(text))?, text)
 }
