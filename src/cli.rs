@@ -15,6 +15,7 @@ mod status;
 use crate::config::{self, Config, Flags};
 use crate::control::client;
 use crate::daemon::privileges;
+use crate::journal::Disk;
 use clap::{Args, Parser, Subcommand};
 use print::{Style, eprint_line};
 use std::path::PathBuf;
@@ -154,7 +155,12 @@ impl Which {
             {
                 let mut config = config::from_file(path).map_err(findings)?;
                 if let Some(path) = self.flags.journal {
-                    config.journal = Some(config::journal_at(path));
+                    let usual = config::journal_at(path);
+                    // The sizes of the file hold for another place, too.
+                    config.journal = Some(match config.journal {
+                        Some(disk) => Disk { path: usual.path, ..disk },
+                        None => usual,
+                    });
                 }
                 if let Some(socket) = self.flags.control_socket {
                     config.control.socket = socket;

@@ -173,26 +173,10 @@ impl Engine {
     /// a million more.
     #[must_use]
     pub fn matters(&self, input: &Input) -> bool {
-        match input {
-            Input::Route(route) | Input::RouteReplaced(route) | Input::RouteGone(route) => {
-                plan::ours(&self.settings).cares_for(route)
-            }
-            Input::Tick
-            | Input::Link(_)
-            | Input::LinkGone(_)
-            | Input::Address(_)
-            | Input::AddressGone(_)
-            | Input::Rule(_)
-            | Input::RuleGone(_)
-            | Input::Dumped(_)
-            | Input::DumpFailed(_)
-            | Input::Applied { .. }
-            | Input::Overrun
-            | Input::Probe { .. }
-            | Input::Operator(_)
-            | Input::Drain(_)
-            | Input::Undrain(_)
-            | Input::Stop => true,
+        if let Input::Route(route) | Input::RouteReplaced(route) | Input::RouteGone(route) = input {
+            plan::ours(&self.settings).cares_for(route)
+        } else {
+            true
         }
     }
 

@@ -85,3 +85,15 @@ pub(super) fn notice(notice: &Notice) {
         Notice::Impossible(text) => warn!(order = text; "cannot do that"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happens_over_and_over_is_said_at_once_and_then_once_a_minute_with_its_count() {
+        let mut rarely = Rarely::default();
+        let said = [0, 1, 59_999, 60_000, 60_001, 200_000].map(|ms| rarely.say(Time::from_millis(ms)));
+        assert_eq!(said, [Some(1), None, None, Some(3), None, Some(2)]);
+    }
+}

@@ -62,7 +62,7 @@ impl Engine {
     }
 
     /// Has a good round left lately, as often as rounds leave?
-    pub(super) fn is_watched_closely(&self, index: usize, id: Id, now: Time) -> bool {
+    fn is_watched_closely(&self, index: usize, id: Id, now: Time) -> bool {
         let state = &self.families[index];
         let Some(monitor) = state.path(id).monitor.as_ref() else { return false };
         let lately = state.interval(id, &self.settings) * 2 + monitor.timeout();
@@ -92,14 +92,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn note_changes(
-        &mut self,
-        family: Family,
-        event: Event,
-        before: &View,
-        after: &View,
-        now: Time,
-    ) {
+    fn note_changes(&mut self, family: Family, event: Event, before: &View, after: &View, now: Time) {
         let health = (0..).zip(before.health.iter().zip(&after.health)).filter(|(_, (from, to))| from != to);
         let mut changes: Vec<Change> =
             health.map(|(uplink, (from, to))| Change::Health { uplink, from: *from, to: *to }).collect();
@@ -162,7 +155,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn send_plan(&mut self, family: Family) {
+    fn send_plan(&mut self, family: Family) {
         let generation = self.next_generation;
         self.next_generation += 1;
         let settings = &self.settings;
@@ -196,7 +189,7 @@ impl Engine {
     }
 
     /// The last state, once for all families.
-    pub(super) fn finish(&mut self) {
+    fn finish(&mut self) {
         if self.ending != Ending::No {
             return;
         }

@@ -67,7 +67,7 @@ impl Engine {
     }
 
     /// Asks for the uplinks that have carrier: its return is announced without delay, its loss is not.
-    pub(super) fn ask_carriers(&mut self, now: Time) {
+    fn ask_carriers(&mut self, now: Time) {
         self.carrier_asked = now;
         for uplink in &self.settings.uplinks {
             let link = self.inventory.by_name(&uplink.interface).filter(|link| link.up && link.carrier);

@@ -6,7 +6,7 @@ use super::monitor::Complaint;
 use super::report::Notice;
 use super::route::{Op, Route};
 use super::schedule::SMELL;
-use super::{Engine, Family, Time, plan, settings, state_of};
+use super::{Engine, Family, Time, plan, state_of};
 use crate::machine::{Command, Event, Id, health, sync};
 
 impl Engine {
@@ -23,11 +23,8 @@ impl Engine {
             }
             Input::Address(address) => self.inventory.address(address),
             Input::AddressGone(address) => {
-                let managed = |uplink: &settings::Uplink| {
-                    self.inventory.by_name(&uplink.interface).is_some_and(|link| link.index == address.index)
-                };
-                let ours = self.settings.uplinks.iter().any(managed);
-                if self.inventory.address_gone(address) || ours {
+                let managed = self.inventory.is_managed(address.index);
+                if self.inventory.address_gone(address) || managed {
                     // The kernel drops IPv4 routes that depended on it without a word.
                     self.resync(Some(address.prefix.family()), now);
                 }
@@ -74,7 +71,7 @@ impl Engine {
     }
 
     /// A route took the place of another. Which one is clear if there was only one; otherwise we have to look.
-    pub(super) fn take_replacement(&mut self, route: Route, now: Time) {
+    fn take_replacement(&mut self, route: Route, now: Time) {
         let (family, ours) = (route.family(), plan::ours(&self.settings));
         let Some(state) = state_of(&mut self.families, family).filter(|_| ours.cares_for(&route)) else {
             return;
@@ -91,7 +88,7 @@ impl Engine {
         self.dirty |= routes.insert(route);
     }
 
-    pub(super) fn take_order(&mut self, command: Command, now: Time) {
+    fn take_order(&mut self, command: Command, now: Time) {
         if let Command::Use(id) = command
             && let Some(uplink) = self.settings.uplinks.get(usize::from(id))
             && self.families.iter().any(|state| state.core.health(id).is_drained())
@@ -107,7 +104,7 @@ impl Engine {
         self.feed_all(event, now);
     }
 
-    pub(super) fn take_link(&mut self, link: Link, now: Time) {
+    fn take_link(&mut self, link: Link, now: Time) {
         let (index, up, carrier) = (link.index, link.up, link.carrier);
         let before = self.inventory.link(link);
         if before.as_ref().is_none_or(|before| (before.up, before.carrier) != (up, carrier)) {
@@ -124,7 +121,7 @@ impl Engine {
     }
 
     /// An interface went down or away: the kernel has dropped its routes, those of IPv4 without a word.
-    pub(super) fn routes_vanished(&mut self, index: u32, now: Time) {
+    fn routes_vanished(&mut self, index: u32, now: Time) {
         for state in &mut self.families {
             state.observed.routes.retain(|route| !route.uses(index) || route.hops.len() > 1);
         }
@@ -133,7 +130,7 @@ impl Engine {
         self.resync(None, now);
     }
 
-    pub(super) fn mirror_linkdown(&mut self) {
+    fn mirror_linkdown(&mut self) {
         for state in &mut self.families {
             let family = state.family;
             let known = self.inventory.linkdown(family).map(|(index, on)| ((family, index), on));
@@ -142,7 +139,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn resync(&mut self, only: Option<Family>, now: Time) {
+    fn resync(&mut self, only: Option<Family>, now: Time) {
         for index in 0..self.families.len() {
             let family = self.families[index].family;
             if only.is_none_or(|only| only == family) {
@@ -151,7 +148,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn take_dump(&mut self, dump: Dump, now: Time) {
+    fn take_dump(&mut self, dump: Dump, now: Time) {
         let ours = plan::ours(&self.settings);
         self.inventory.replace(dump.links, dump.family, dump.addresses);
         if dump.family == Family::V6 {
@@ -171,13 +168,7 @@ impl Engine {
         self.feed(dump.family, Event::Kernel(sync::Event::Synced), now);
     }
 
-    pub(super) fn take_answer(
-        &mut self,
-        family: Family,
-        generation: u64,
-        refused: &[(usize, i32)],
-        now: Time,
-    ) {
+    fn take_answer(&mut self, family: Family, generation: u64, refused: &[(usize, i32)], now: Time) {
         let settings = self.settings.clone();
         let names = self.inventory.names();
         let Some(state) = self.state(family) else { return };
@@ -229,14 +220,14 @@ impl Engine {
     }
 
     /// Says what went wrong, once as long as it goes on.
-    pub(super) fn trouble(&mut self, family: Family, notices: Vec<Notice>) {
+    fn trouble(&mut self, family: Family, notices: Vec<Notice>) {
         let Some(state) = self.state(family) else { return };
         let fresh: Vec<Notice> =
             notices.into_iter().filter(|notice| state.troubles.insert(notice.clone())).collect();
         self.actions.extend(fresh.into_iter().map(Action::Notice));
     }
 
-    pub(super) fn take_probe_news(&mut self, uplink: Id, family: Family, news: ProbeNews, now: Time) {
+    fn take_probe_news(&mut self, uplink: Id, family: Family, news: ProbeNews, now: Time) {
         let Some(monitor) = self.state(family).and_then(|state| state.monitor(uplink)) else { return };
         match news {
             ProbeNews::Answer { round, target, rtt } => monitor.answer(round, target, rtt, now),

@@ -338,3 +338,21 @@ fn the_same_settings_would_have_done_the_same_and_others_would_not() {
     other.uplinks[1].interface = "eth9".to_owned();
     assert_eq!((day.unknown(&day.settings).len(), day.unknown(&other)), (0, vec!["eth9"]));
 }
+
+#[test]
+fn what_cannot_be_written_is_told_once_and_a_minute_later_the_next_file_begins() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("folder");
+    fs::create_dir(&folder).unwrap();
+    let mut writer = Writer::open(disk(&folder, 1 << 20)).unwrap();
+    let engine = Engine::new(settings(), Time::ZERO);
+    let mut told = |ms| writer.told(&engine, &Input::Tick, Time::from_millis(ms), String::new);
+    fs::remove_dir(&folder).unwrap();
+    assert!(told(1000).is_err());
+    fs::create_dir(&folder).unwrap();
+    // It rests, and says nothing more.
+    assert!(told(2000).is_ok() && told(60_999).is_ok());
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+    assert!(told(61_000).is_ok());
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+}

@@ -17,7 +17,7 @@ mod run;
 pub mod step;
 
 pub use parse::Mistake;
-pub use run::{Outcome, apply, play, run};
+pub use run::{Outcome, apply, run};
 pub use step::{Deed, Expect, Part, Step};
 
 use crate::engine::Time;

@@ -1,24 +1,23 @@
 //! The engine, a kernel and the lines, and the time that passes for them.
 
+mod provider;
+
 use super::dice::Dice;
-pub use super::fates::Fates;
+use super::fates::Fates;
 use super::kernel::{Kernel, Request};
 use super::line::{Line, Service, Targets};
-use crate::engine::input::{Address, Input, Link, ProbeNews};
+use crate::engine::input::{Input, ProbeNews};
 use crate::engine::report::{Change, Report, Transition};
-use crate::engine::route::{Hop, How, Kind, MAIN_TABLE, Names, Op, Prefix, Route};
-use crate::engine::settings::{Family, Gateway};
+use crate::engine::route::{Hop, MAIN_TABLE, Names, Op, Route};
+use crate::engine::settings::Family;
 use crate::engine::{Action, Engine, FAREWELL, Settings, Time, plan};
 use crate::machine::{Id, Selection};
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::IpAddr;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
 /// Inputs and ticks at one and the same moment: beyond, the engine and the world talk in circles.
 const MAX_AT_ONCE: u32 = 100_000;
-/// `rtm_protocol` of a DHCP client and of router advertisements.
-const DHCP: u8 = 16;
-const RA: u8 = 9;
 /// The index of the first uplink's interface.
 const FIRST_INDEX: u32 = 10;
 
@@ -362,92 +361,6 @@ impl World {
         self.settings.uplinks.iter().flat_map(|uplink| &uplink.targets).any(|t| Family::of(*t) == family)
     }
 
-    /// The interface of an uplink as its provider has set it up: address, and where the gateway is to be learnt the
-    /// default route of a DHCP client or of router advertisements.
-    pub fn plug(&mut self, id: Id) {
-        let uplink = &self.settings.uplinks[usize::from(id)];
-        let link = Link {
-            index: Self::index(id),
-            name: uplink.interface.clone(),
-            up: false,
-            carrier: true,
-            point_to_point: false,
-            ignore_linkdown: Some(false),
-        };
-        _ = self.kernel.request(&Request::AddLink(link));
-        _ = self.kernel.request(&Request::LinkUp(Self::index(id), true));
-        self.address(id);
-    }
-
-    /// Gives an uplink's interface its addresses, with what comes with a lease.
-    pub fn address(&mut self, id: Id) {
-        for family in self.families() {
-            let (address, learnt) = self.provided(id, family);
-            _ = self.kernel.request(&Request::AddAddress(address));
-            if let Some(route) = learnt {
-                _ = self.kernel.request(&Request::Op(Op::PutRoute(route, How::Add)));
-            }
-        }
-    }
-
-    /// Takes them away.
-    pub fn unaddress(&mut self, id: Id) {
-        for family in self.families() {
-            let (address, _) = self.provided(id, family);
-            _ = self.kernel.request(&Request::DeleteAddress(address));
-        }
-    }
-
-    /// An uplink's address, and the default route that shows its gateway, if that is not given.
-    fn provided(&self, id: Id, family: Family) -> (Address, Option<Route>) {
-        let uplink = &self.settings.uplinks[usize::from(id)];
-        let (given, usual, length) = match family {
-            Family::V4 => (uplink.gateway, IpAddr::V4(Ipv4Addr::new(100, 64, id, 1)), 24),
-            Family::V6 => {
-                let usual = Ipv6Addr::new(0x2001, 0xdb8, u16::from(id) + 1, 0, 0, 0, 0, 1);
-                (uplink.gateway6, IpAddr::V6(usual), 64)
-            }
-        };
-        let gateway = match given {
-            Gateway::Given(gateway) => gateway,
-            Gateway::Auto => usual,
-        };
-        let address = Address {
-            index: Self::index(id),
-            prefix: Prefix { address: neighbour(gateway), length },
-            peer: None,
-            global: true,
-        };
-        let learnt = (given == Gateway::Auto).then(|| {
-            let (metric, protocol) = if family == Family::V4 { (100, DHCP) } else { (1024, RA) };
-            self.default_by(id, family, metric + u32::from(id), protocol)
-        });
-        (address, learnt)
-    }
-
-    /// A default route by an uplink's gateway, as anybody could write it.
-    #[must_use]
-    pub fn default_by(&self, id: Id, family: Family, metric: u32, protocol: u8) -> Route {
-        let uplink = &self.settings.uplinks[usize::from(id)];
-        let gateway = match (family, uplink.gateway, uplink.gateway6) {
-            (Family::V4, Gateway::Given(gateway), _) | (Family::V6, _, Gateway::Given(gateway)) => gateway,
-            (Family::V4, Gateway::Auto, _) => IpAddr::V4(Ipv4Addr::new(100, 64, id, 1)),
-            (Family::V6, _, Gateway::Auto) => {
-                IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, u16::from(id) + 1, 0, 0, 0, 0, 1))
-            }
-        };
-        Route {
-            table: MAIN_TABLE,
-            metric,
-            destination: Prefix::default_route(family),
-            kind: Kind::Unicast,
-            hops: vec![Hop { via: Some(gateway), index: Self::index(id) }],
-            protocol,
-            source: None,
-            onlink: false,
-        }
-    }
-
     /// Carries out what the engine wants.
     fn act(&mut self) {
         while let Some(action) = self.engine.as_mut().and_then(Engine::poll_action) {
@@ -499,7 +412,7 @@ impl World {
                 ) => {}
             }
             if self.strict {
-                self.is_ours(op);
+                self.is_ours(op, generation);
             }
         }
         if routed && !self.is_routed(family) && !self.is_drained() {
@@ -511,10 +424,11 @@ impl World {
     }
 
     /// Nothing of a stranger's is changed but what the settings say.
-    fn is_ours(&mut self, op: &Op) {
+    fn is_ours(&mut self, op: &Op, generation: u64) {
         let ours = plan::ours(&self.settings);
         let fine = match op {
-            Op::PutRoute(route, _) => ours.owns_route(route) || route.protocol != ours.protocol,
+            // What was taken over is put back at the end, and only then.
+            Op::PutRoute(route, _) => ours.owns_route(route) || generation == FAREWELL,
             Op::DeleteRoute(route) => {
                 let taken = self.settings.routing.foreign_defaults
                     == crate::engine::settings::ForeignDefaults::Replace;
@@ -607,21 +521,6 @@ impl World {
             if after.is_some_and(|after| !usable(after)) {
                 self.note(Event::Broken("moved to an uplink that is not usable".to_owned()));
             }
-        }
-    }
-}
-
-/// An address beside this gateway's, in its network of 24 or 64 bits.
-fn neighbour(gateway: IpAddr) -> IpAddr {
-    match gateway {
-        IpAddr::V4(gateway) => {
-            let [a, b, c, d] = gateway.octets();
-            IpAddr::V4(Ipv4Addr::new(a, b, c, if d == 10 { 11 } else { 10 }))
-        }
-        IpAddr::V6(gateway) => {
-            let mut segments = gateway.segments();
-            segments[7] = if segments[7] == 10 { 11 } else { 10 };
-            IpAddr::V6(Ipv6Addr::from(segments))
         }
     }
 }

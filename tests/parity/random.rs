@@ -1,22 +1,19 @@
 //! Repeatable chance.
 
 use nix::time::{ClockId, clock_gettime};
+use uplinkd::sim::dice::Dice;
 
-/// splitmix64.
+/// The dice of the simulated world, with the words that are wanted here.
 #[derive(Debug, Clone)]
-pub(super) struct Random(u64);
+pub(super) struct Random(Dice);
 
 impl Random {
     pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(Dice::new(seed))
     }
 
     pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        x ^ (x >> 31)
+        self.0.next()
     }
 
     /// Below the bound.

@@ -37,12 +37,6 @@ pub fn run(scenario: &Scenario, settings: Settings) -> Outcome {
     let mut world = World::new(settings, scenario.seed);
     world.strict = true;
     world.start();
-    play(scenario, world)
-}
-
-/// The same in a world that is there already.
-#[must_use]
-pub fn play(scenario: &Scenario, mut world: World) -> Outcome {
     let mut unmet = vec![];
     let mut marks: Vec<(Time, Totals)> = vec![(Time::ZERO, Totals::default())];
     let mut steps = scenario.steps.iter().peekable();
