@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
             anyhow::Error::from(error)
                 .context(format!("cannot read the journal {}", arguments.journal.display())),
         ),
-        Error::Unreadable { .. } | Error::Version { .. } => {
+        Error::Unbegun | Error::Unreadable { .. } | Error::Version { .. } => {
             Failure::Usage(format!("{}: {error}", arguments.journal.display()))
         }
     };

@@ -16,6 +16,11 @@ pub enum Error {
     /// The file.
     #[error("cannot read the journal: {0}")]
     Io(#[from] io::Error),
+    /// It ends before its first line does.
+    #[error(
+        "the journal ends before its first line does: its daemon was killed before it wrote any\n  help: the older files have the numbers .1, .2 …"
+    )]
+    Unbegun,
     /// One line.
     #[error("line {line} is not one of a journal: {why}")]
     Unreadable {
@@ -72,7 +77,7 @@ impl Journal {
     /// Reads the first line of the file.
     ///
     /// # Errors
-    /// There is no such file, or it is no journal of this version.
+    /// There is no such file, or it is no journal of this version, or ends before its first line does.
     pub fn open(path: &Path) -> Result<Self, Error> {
         Self::from_reader(BufReader::new(File::open(path)?))
     }
@@ -89,7 +94,7 @@ impl<R: BufRead> Journal<R> {
             journal: u32,
             build: String,
         }
-        let (text, _) = line(&mut reader, 1)?.ok_or_else(|| unreadable(1, "the file is empty"))?;
+        let Some((text, true)) = line(&mut reader, 1)? else { return Err(Error::Unbegun) };
         let which: Which = serde_json::from_str(&text).map_err(|error| unreadable(1, error))?;
         if which.journal != VERSION {
             return Err(Error::Version { found: which.journal, build: which.build });

@@ -282,7 +282,8 @@ fn what_is_no_journal_is_named_with_its_line() {
         }
     }
     for (first, words) in [
-        ("", "the file is empty"),
+        ("", "ends before its first line does"),
+        ("{\"journal\":1,\"bui", "ends before its first line does"),
         ("\n", "line 1 is not one of a journal"),
         ("{\"journal\":2,\"build\":\"9.9\"}\n", "replay it with uplinkd 9.9"),
         ("{\"journal\":1,\"build\":\"0\"}\n", "missing field"),

@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 use uplinkd::control::client;
-use uplinkd::journal::{Journal, replay};
+use uplinkd::journal::{Error, Journal, replay};
 use uplinkd::lab::clock::now;
 use uplinkd::lab::{Process, World};
 
@@ -141,7 +141,9 @@ impl Site {
         let different = |path: PathBuf| {
             let replayed = Journal::open(&path).and_then(replay);
             match replayed {
-                Ok(replayed) if replayed.divergence.is_none() && replayed.inputs > 0 => None,
+                Ok(replayed) if replayed.divergence.is_none() => None,
+                // A trial that kills at any moment also kills before the first line is written.
+                Err(Error::Unbegun) => None,
                 Ok(replayed) => Some(format!("ERROR {}: {replayed:#?}", path.display())),
                 Err(error) => Some(format!("ERROR {}: {error}", path.display())),
             }
