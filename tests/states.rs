@@ -6,6 +6,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
 use uplinkd::cli::states::{Format, render};
+use uplinkd::machine::table::proofs;
 use uplinkd::machine::{graph, table};
 
 const DOCUMENT: &str = "STATES.md";
@@ -31,6 +32,35 @@ fn states_md_is_what_the_code_does() {
         std::fs::write(&path, current).expect("it can be written");
         panic!("{DOCUMENT} was out of date and has been rewritten: look at the difference and commit it");
     }
+}
+
+/// All sources of tests, as one text.
+fn sources() -> String {
+    fn read(folder: &Path, all: &mut String) {
+        for entry in std::fs::read_dir(folder).expect("it is there") {
+            let path = entry.expect("readable").path();
+            if path.is_dir() {
+                read(&path, all);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                all.push_str(&std::fs::read_to_string(path).expect("readable"));
+            }
+        }
+    }
+    let mut all = String::new();
+    for folder in ["tests", "src/engine/tests"] {
+        read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut all);
+    }
+    all
+}
+
+#[test]
+fn there_is_a_test_for_every_claim() {
+    let sources = sources();
+    let is_there =
+        |test: &str| sources.contains(&format!("fn {test}(")) || sources.contains(&format!("\"{test}\""));
+    let claims = proofs::GROUPS.iter().flat_map(|group| group.claims);
+    let missing: Vec<&str> = claims.map(|claim| claim.test).filter(|test| !is_there(test)).collect();
+    assert!(missing.is_empty(), "STATES.md names tests that are not there: {missing:?}");
 }
 
 #[test]

@@ -19,6 +19,8 @@ pub(crate) enum Fact {
     Sent(Id, u64),
     /// To this round, by this target, after so long.
     Answer(Id, u64, u16, Duration),
+    /// This round will have no answer from this target.
+    Unreachable(Id, u64, u16),
     /// Nothing but time.
     Tick,
 }

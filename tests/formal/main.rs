@@ -8,6 +8,8 @@
 //! * `tables`: the transition tables and the sizes of the walks.
 
 mod claims;
+#[path = "../figures/mod.rs"]
+mod figures;
 mod history;
 mod lockstep;
 mod naive;

@@ -76,6 +76,9 @@ impl<'a> Story<'a> {
             Fact::Answer(id, round, target, rtt) => {
                 return self.line(id).rounds.answer(round, target, Some(rtt), at);
             }
+            Fact::Unreachable(id, round, target) => {
+                return self.line(id).rounds.complain(round, target, at);
+            }
             Fact::Ready(id) => {
                 self.line(id).ready = true;
                 self.line(id).rounds.begin_anew();

@@ -1,7 +1,7 @@
 //! The transition tables and the sizes of the walks, pinned: a change of behaviour shows as a difference here.
 
-use super::claims;
 use super::support::{World, ranked};
+use super::{claims, figures};
 use uplinkd::machine::{Rules, graph, table};
 
 #[test]
@@ -47,6 +47,7 @@ fn the_sizes_of_the_walks_are_pinned() {
             let graph = &world.graph;
             let run = graph.rests("it comes to rest").expect("no cycle");
             let (states, edges, depth) = (graph.views.len(), graph.edges.len(), graph.depth());
+            figures::keep(world.name, format!("{states} {edges} {depth}"));
             format!(
                 "{}: {states} states, {edges} edges, depth {depth}, longest run of timers {run}",
                 world.name

@@ -9,6 +9,8 @@
 
 mod both;
 mod domain;
+#[path = "../figures/mod.rs"]
+mod figures;
 mod lies;
 mod linux;
 mod places;
@@ -49,7 +51,7 @@ fn main() -> ExitCode {
 
 fn trials() -> Vec<Trial> {
     let ops = number("UPLINKD_PARITY_OPS").and_then(|ops| usize::try_from(ops).ok());
-    let trial = |name, seed, ops| Trial::test(name, move || agree(seed, ops));
+    let trial = |name: &'static str, seed, ops| Trial::test(name, move || agree(name, seed, ops));
     match number("UPLINKD_PARITY_SEED") {
         Some(seed) => vec![trial("the_given_seed", seed, ops.unwrap_or(OPS.0 + OPS.1))],
         None => vec![
@@ -60,9 +62,10 @@ fn trials() -> Vec<Trial> {
     }
 }
 
-fn agree(seed: u64, ops: usize) -> Result<(), Failed> {
+fn agree(name: &str, seed: u64, ops: usize) -> Result<(), Failed> {
     let tally =
         runs::run(Plan { seed, ops, glasses: Request::clone, patience: Patience::LONG, reports: REPORTS })?;
+    figures::keep(&format!("parity {name}"), tally.done);
     let texts: Vec<&str> = tally.apart.iter().map(|(_, text)| text.as_str()).collect();
     if texts.is_empty() { Ok(()) } else { Err(texts.join("\n").into()) }
 }

@@ -29,7 +29,7 @@ pub(super) struct Plan {
 /// How a run went.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    done: usize,
+    pub(super) done: usize,
     sequences: usize,
     /// How often, by errno.
     refused: BTreeMap<i32, usize>,

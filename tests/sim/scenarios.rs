@@ -1,5 +1,6 @@
 //! Each story in `scenarios/` ends as it says, and its timeline is a snapshot.
 
+use super::figures;
 use std::fs;
 use std::path::Path;
 use uplinkd::cli::simulate::{load, render_plain};
@@ -11,6 +12,7 @@ fn every_story_ends_as_it_says() {
     let mut paths: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     assert!(paths.len() >= 40, "only {} stories", paths.len());
+    figures::keep("stories", paths.len());
     let mut unmet = vec![];
     for path in paths {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();

@@ -3,6 +3,7 @@
 //! `UPLINKD_SWARM_HISTORIES` (10 000 unless it says otherwise) and `UPLINKD_SWARM_SEED` change what is run. A history that
 //! breaks a claim is cut down to the fewest steps that still break it, and printed as a story that can be kept.
 
+use super::figures;
 use std::env;
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -306,6 +307,8 @@ fn no_history_breaks_what_must_hold() {
     let took = begin.elapsed();
     let speed = u128::from(count) * 1000 / took.as_millis().max(1);
     println!("{count} histories of one hour from seed {seed} in {took:?}: {speed} hours a second");
+    figures::keep("simulated hours", count);
+    figures::keep("simulated hours a second", speed);
     if let Some(seed) = failed {
         let history = shrunk(History::random(seed));
         let broken = history.broken().unwrap_or_default();

@@ -1,12 +1,44 @@
-//! What is proven of the machines, and by which test: tests/formal checks that this list is the list of its tests.
+//! What is proven, by which test and on which level: tests/formal checks that the claims of the walk are its tests, and
+//! tests/states.rs that there is a test for each of the others.
 
 use ::core::fmt::Write;
+
+/// How a claim is shown to be true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Asked of every reachable state and every step of the core.
+    Walk,
+    /// The engine beside a specification, in random histories.
+    Lockstep,
+    /// The whole engine in a simulated world.
+    Simulation,
+    /// The simulated kernel beside Linux.
+    Parity,
+    /// The daemon itself on interfaces of a real kernel.
+    Kernel,
+}
+
+impl Level {
+    /// As it is called in STATES.md.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Walk => "walk",
+            Self::Lockstep => "lockstep",
+            Self::Simulation => "simulation",
+            Self::Parity => "parity",
+            Self::Kernel => "kernel",
+        }
+    }
+}
 
 /// Claims about one matter.
 #[derive(Debug, Clone, Copy)]
 pub struct Group {
     /// What they are about.
     pub title: &'static str,
+    /// How they are shown to be true.
+    pub level: Level,
     /// The claims.
     pub claims: &'static [Claim],
 }
@@ -14,7 +46,7 @@ pub struct Group {
 /// Something that holds in every reachable state, or of every step.
 #[derive(Debug, Clone, Copy)]
 pub struct Claim {
-    /// The test in tests/formal that proves it.
+    /// The test that proves it.
     pub test: &'static str,
     /// The claim in words.
     pub text: &'static str,
@@ -24,6 +56,7 @@ pub struct Claim {
 pub const GROUPS: &[Group] = &[
     Group {
         title: "Health",
+        level: Level::Walk,
         claims: &[
             Claim {
                 test: "news_of_one_uplink_leaves_the_health_of_the_others_alone",
@@ -57,6 +90,7 @@ pub const GROUPS: &[Group] = &[
     },
     Group {
         title: "Selection",
+        level: Level::Walk,
         claims: &[
             Claim {
                 test: "a_usable_uplink_exists_exactly_when_not_stranded",
@@ -134,6 +168,7 @@ pub const GROUPS: &[Group] = &[
     },
     Group {
         title: "Timers",
+        level: Level::Walk,
         claims: &[
             Claim {
                 test: "a_timer_runs_exactly_in_the_state_that_owns_it",
@@ -163,6 +198,7 @@ pub const GROUPS: &[Group] = &[
     },
     Group {
         title: "The conversation with the kernel",
+        level: Level::Walk,
         claims: &[
             Claim {
                 test: "never_are_two_plans_in_flight",
@@ -192,6 +228,7 @@ pub const GROUPS: &[Group] = &[
     },
     Group {
         title: "Recovery and the end",
+        level: Level::Walk,
         claims: &[
             Claim {
                 test: "primary_is_within_reach_from_everywhere",
@@ -213,6 +250,7 @@ pub const GROUPS: &[Group] = &[
     },
     Group {
         title: "Agreement with the rules as written",
+        level: Level::Walk,
         claims: &[
             Claim {
                 test: "health_agrees_with_the_naive_rules",
@@ -224,15 +262,116 @@ pub const GROUPS: &[Group] = &[
             },
         ],
     },
+    Group {
+        title: "The whole engine and what the documents say",
+        level: Level::Lockstep,
+        claims: &[
+            Claim {
+                test: "the_selection_of_two_uplinks_is_what_the_whole_history_says",
+                text: "After every step the healths, the selection, since when, the stable windows, and when something may change next are what a specification works out anew from all that ever happened: rounds, carriers, orders.",
+            },
+            Claim {
+                test: "the_selection_of_three_uplinks_is_what_the_whole_history_says",
+                text: "The same of three uplinks, also of equal tiers.",
+            },
+            Claim {
+                test: "verdicts_are_what_a_recount_of_every_round_says",
+                text: "The same of one uplink's verdict, timeout, loss, delay and next round, by a recount of all its rounds: early, late, doubled and missing answers, complaints, overflows.",
+            },
+            Claim {
+                test: "ipv4_is_reached_in_one_pass_always_routed_and_strangers_are_left_alone",
+                text: "From whatever the kernel has to whatever is wanted in one pass; where both have a default route, there is one after every single operation; nothing of a stranger's is touched; a second pass has nothing to do.",
+            },
+            Claim {
+                test: "ipv6_is_reached_in_one_pass_always_routed_and_strangers_are_left_alone",
+                text: "The same for IPv6, whose rules for replacing differ.",
+            },
+        ],
+    },
+    Group {
+        title: "The whole engine in the weather",
+        level: Level::Simulation,
+        claims: &[
+            Claim {
+                test: "no_history_breaks_what_must_hold",
+                text: "In random hours of failing lines, edits, refusals, lost notifications and crashes: no plan leaves the box without a default route; traffic moves only to a usable uplink; nothing of a stranger's is touched; an outage that another line could have ended lasts no longer than detection, proof and boot deadline; two switches at most for each thing that happens; and a replay of the inputs decides the same.",
+            },
+            Claim {
+                test: "every_story_ends_as_it_says",
+                text: "Each way to fail that is known has a story with what is expected of it, and its timeline is a snapshot.",
+            },
+        ],
+    },
+    Group {
+        title: "The simulated kernel and Linux",
+        level: Level::Parity,
+        claims: &[
+            Claim {
+                test: "the_seed_of_every_day",
+                text: "The same operations have the same errno, notifications and dumps in the simulated kernel and in the kernel that the tests run on.",
+            },
+            Claim { test: "the_seed_of_today", text: "The same with other operations every day." },
+            Claim {
+                test: "a_model_that_is_wrong_is_found_out",
+                text: "The comparison can fail: lies about the kernel are found out.",
+            },
+        ],
+    },
+    Group {
+        title: "The daemon on real interfaces",
+        level: Level::Kernel,
+        claims: &[
+            Claim {
+                test: "silent_loss_at_the_default_timings_costs_two_seconds_at_most",
+                text: "A line that dies behind a live gateway costs a client two seconds at most.",
+            },
+            Claim {
+                test: "a_pulled_cable_costs_a_tenth_of_a_second_and_a_half_at_most",
+                text: "A pulled cable costs 150 ms at most.",
+            },
+            Claim {
+                test: "a_planned_move_loses_nothing_in_either_direction",
+                text: "A failback loses no packet.",
+            },
+            Claim {
+                test: "both_down_primary_first_and_the_backup_returns_first",
+                text: "Nothing moves while both are down, in whatever order they went; the first to return carries traffic.",
+            },
+            Claim {
+                test: "a_crash_in_fallback_and_a_restart_change_no_route",
+                text: "`kill -9` and a restart change no route.",
+            },
+            Claim {
+                test: "killed_again_and_again_at_any_moment_nothing_is_doubled",
+                text: "However often and whenever it is killed, nothing is there twice.",
+            },
+            Claim {
+                test: "what_is_not_ours_is_left_alone_through_a_failover_and_an_end",
+                text: "What is not ours is left alone.",
+            },
+            Claim {
+                test: "cleanup_after_a_crash_removes_what_is_ours_and_only_that",
+                text: "`cleanup` removes what is ours and only that.",
+            },
+            Claim {
+                test: "notifications_that_were_lost_are_made_up_for_by_a_fresh_look",
+                text: "Lost notifications are made up for.",
+            },
+            Claim {
+                test: "forged_and_truncated_answers_do_not_keep_a_dead_line_alive",
+                text: "Nobody who does not see the probes can answer for a dead line.",
+            },
+        ],
+    },
 ];
 
 /// One table for each group.
 pub(super) fn markdown() -> String {
     let mut text = String::new();
     for group in GROUPS {
-        let _ = writeln!(text, "{}:\n\n| claim | test |\n|---|---|", group.title);
+        let _ = writeln!(text, "{}:\n\n| claim | test | level |\n|---|---|---|", group.title);
         for claim in group.claims {
-            let _ = writeln!(text, "| {} | `{}` |", claim.text, claim.test);
+            let _ = writeln!(text, "| {} | `{}` | {} |", claim.text, claim.test, group.level.name());
         }
         text.push('\n');
     }

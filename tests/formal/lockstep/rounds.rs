@@ -1,6 +1,6 @@
 //! The monitor against a recount of every round.
 
-use super::{CASES, MS, Outcome};
+use super::{CASES, MS, Outcome, agree};
 use crate::spec::rounds::Rounds;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::time::Duration;
 use uplinkd::engine::Time;
-use uplinkd::engine::monitor::{Monitor, News};
+use uplinkd::engine::monitor::{Complaint, Monitor, News};
 use uplinkd::engine::settings::{Degraded, Probe, Profile, Timeout};
 
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +17,10 @@ enum Act {
     Send,
     /// An answer to the round so many before the last, by this target; its time is known or not.
     Answer(u64, u16, bool),
+    /// Somebody says that this probe of the round so many before the last cannot arrive.
+    Complain(u64, u16),
+    /// Our receive buffer has overflowed.
+    Overflow,
     Judge {
         hold: bool,
     },
@@ -47,6 +51,15 @@ fn check(probe: &Probe, acts: &[(u64, Act)]) -> Outcome {
                 let rtt = at.filter(|_| known).map(|at| now.since(*at));
                 monitor.answer(id, target, rtt, now);
                 spec.answer(id, target, rtt, now);
+            }
+            Act::Complain(back, target) => {
+                let id = (sent.len() as u64).saturating_sub(back);
+                monitor.complain(id, target, Complaint::NotSent(101), now);
+                spec.complain(id, target, now);
+            }
+            Act::Overflow => {
+                monitor.void();
+                spec.overflow();
             }
             Act::Judge { hold } => {
                 let news = monitor.judge(probe.quorum, hold, now);
@@ -93,12 +106,18 @@ fn acts() -> impl Strategy<Value = Vec<(u64, Act)>> {
         3 => Just(Act::Send),
         4 => answer.prop_map(|(back, target, known)| Act::Answer(back, target, known)),
         4 => proptest::bool::weighted(0.1).prop_map(|hold| Act::Judge { hold }),
+        1 => (0_u64..3, 0_u16..4).prop_map(|(back, target)| Act::Complain(back, target)),
+        1 => Just(Act::Overflow),
     ];
-    let whole = (0_u16..8, 1_u64..150, 0_u64..600).prop_map(|(answers, rtt, rest)| {
+    let told = prop_oneof![3 => Just(0_u16), 1 => 0_u16..8];
+    let whole = (0_u16..8, told, 1_u64..150, 0_u64..600).prop_map(|(answers, told, rtt, rest)| {
+        let told = (0..3).filter(|target| told & !answers & (1 << target) != 0);
+        let told: Vec<_> = told.map(|target| (0, Act::Complain(0, target))).collect();
         let answers = (0..3).filter(move |target| answers & (1 << target) != 0);
         let waits = [rtt].into_iter().chain([0; 2]);
         let answers = waits.zip(answers.map(|target| Act::Answer(0, target, true)));
         let mut round = vec![(0, Act::Send)];
+        round.extend(told);
         round.extend(answers);
         round.push((rest, Act::Judge { hold: false }));
         round
@@ -120,14 +139,9 @@ prop_compose! {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4 * CASES))]
-
-    #[test]
-    fn verdicts_are_what_a_recount_of_every_round_says(
-        probe in probe(),
-        acts in acts(),
-    ) {
-        check(&probe, &acts)?;
-    }
+#[test]
+fn verdicts_are_what_a_recount_of_every_round_says() {
+    agree("the verdicts of a monitor", file!(), 4 * CASES, &(probe(), acts()), |(probe, acts)| {
+        check(&probe, &acts)
+    });
 }

@@ -1,7 +1,7 @@
 //! The rounds of one uplink, recounted: every one is kept, with what became of it, and all numbers are worked out anew
 //! from that whenever they are asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use uplinkd::engine::monitor::Verdict;
 use uplinkd::engine::settings::{Probe, Timeout};
@@ -17,9 +17,25 @@ struct Round {
     sent: Time,
     /// By target: when it answered.
     heard: BTreeMap<u16, Time>,
+    /// Those of which somebody said that they cannot be reached, before they answered.
+    told: BTreeSet<u16>,
     good: Option<bool>,
+    /// It failed, and of every silent target somebody had said why.
+    explained: bool,
+    /// Answers were lost on our side while it was open: it says nothing.
+    void: bool,
     /// So long after it left that nobody waits for answers any more.
     closed: bool,
+}
+
+impl Round {
+    fn knows(&self, target: u16) -> bool {
+        self.heard.contains_key(&target) || self.told.contains(&target)
+    }
+
+    fn is_open(&self) -> bool {
+        self.good.is_none() && !self.void
+    }
 }
 
 /// What became of one probe.
@@ -42,13 +58,15 @@ pub(crate) struct Rounds<'a> {
     alarm: Option<usize>,
     /// Answers that were late, or not the first.
     pub(crate) odd: u64,
+    /// Times that answers were lost on our side since a round was good.
+    overflows: u16,
 }
 
 impl<'a> Rounds<'a> {
     pub(crate) fn new(probe: &'a Probe, targets: usize) -> Self {
         let targets = u16::try_from(targets).unwrap_or(u16::MAX);
         let (sent, fates) = (vec![], vec![]);
-        Self { probe, targets, sent, fates, verdict: None, proven: 0, alarm: None, odd: 0 }
+        Self { probe, targets, sent, fates, verdict: None, proven: 0, alarm: None, odd: 0, overflows: 0 }
     }
 
     pub(crate) fn begin_anew(&mut self) {
@@ -57,13 +75,23 @@ impl<'a> Rounds<'a> {
 
     pub(crate) fn sent(&mut self, id: u64, sent: Time) {
         self.close(sent);
-        self.sent.push(Round { id, sent, heard: BTreeMap::new(), good: None, closed: false });
+        let (heard, told) = (BTreeMap::new(), BTreeSet::new());
+        self.sent.push(Round {
+            id,
+            sent,
+            heard,
+            told,
+            good: None,
+            explained: false,
+            void: false,
+            closed: false,
+        });
     }
 
     pub(crate) fn answer(&mut self, id: u64, target: u16, rtt: Option<Duration>, at: Time) {
         let timeout = self.timeout();
         let round = self.sent.iter_mut().find(|round| round.id == id && !round.closed);
-        let fresh = |round: &&mut Round| target < self.targets && !round.heard.contains_key(&target);
+        let fresh = |round: &&mut Round| target < self.targets && !round.knows(target);
         let Some(round) = round.filter(fresh) else {
             self.odd += 1;
             return;
@@ -72,6 +100,25 @@ impl<'a> Rounds<'a> {
         self.odd += u64::from(at >= round.sent + timeout);
         let rtt = rtt.unwrap_or_else(|| at.since(round.sent));
         self.fates.push(Fate { target, known: at, rtt: Some(rtt) });
+    }
+
+    /// Somebody says that the probe cannot arrive.
+    pub(crate) fn complain(&mut self, id: u64, target: u16, at: Time) {
+        let round = self.sent.iter_mut().find(|round| round.id == id && !round.closed);
+        if let Some(round) = round.filter(|round| target < self.targets && !round.knows(target)) {
+            round.told.insert(target);
+            self.fates.push(Fate { target, known: at, rtt: None });
+        }
+    }
+
+    /// Answers were lost on our side: what is open says nothing, but not so often that a dead line would never die.
+    pub(crate) fn overflow(&mut self) {
+        if self.overflows < self.probe.fall {
+            self.overflows += 1;
+            for round in self.sent.iter_mut().filter(|round| round.good.is_none()) {
+                (round.void, round.closed) = (true, true);
+            }
+        }
     }
 
     /// RFC 6298 for each target; the slowest counts.
@@ -117,12 +164,16 @@ impl<'a> Rounds<'a> {
     pub(crate) fn judge(&mut self, at: Time) -> bool {
         let timeout = self.timeout();
         let mut missed = false;
-        while let Some(round) = self.sent.iter_mut().find(|round| round.good.is_none()) {
-            let good = round.heard.len() >= usize::from(self.probe.quorum);
-            if !good && at < round.sent + timeout {
+        while let Some(round) = self.sent.iter_mut().find(|round| round.is_open()) {
+            let quorum = usize::from(self.probe.quorum);
+            let good = round.heard.len() >= quorum;
+            let hopeless = usize::from(self.targets) - round.told.len() < quorum;
+            if !good && !hopeless && at < round.sent + timeout {
                 break;
             }
             round.good = Some(good);
+            round.explained = round.heard.len() + round.told.len() == usize::from(self.targets);
+            self.overflows = if good { 0 } else { self.overflows };
             if self.is_good() && !good {
                 missed = true;
                 self.alarm = self.alarm.filter(|_| self.fails() > 1).or(Some(self.sent.len()));
@@ -158,8 +209,11 @@ impl<'a> Rounds<'a> {
     pub(crate) fn dies_at(&self) -> Option<Time> {
         let enough = self.fails() >= usize::from(self.probe.fall) && self.verdict != Some(Verdict::Dead);
         let since = self.failing_since().filter(|_| enough)?;
+        let explained = self.run(false).take_while(|round| round.explained).count();
         Some(match self.probe.timeout {
             Timeout::Fixed(_) => since,
+            // Nobody has to guess.
+            Timeout::Adaptive { .. } if explained >= usize::from(self.probe.fall) => since,
             Timeout::Adaptive { silence, .. } => {
                 let heard =
                     self.sent.iter().filter(|round| round.heard.len() >= usize::from(self.probe.quorum));
@@ -174,8 +228,7 @@ impl<'a> Rounds<'a> {
             Timeout::Fixed(patience) | Timeout::Adaptive { ceiling: patience, .. } => patience,
         };
         for round in self.sent.iter_mut().filter(|round| !round.closed) {
-            let silent: Vec<u16> =
-                (0..self.targets).filter(|target| !round.heard.contains_key(target)).collect();
+            let silent: Vec<u16> = (0..self.targets).filter(|target| !round.knows(*target)).collect();
             round.closed = round.good.is_some() && (silent.is_empty() || at >= round.sent + patience);
             if !round.closed {
                 break;
@@ -234,13 +287,13 @@ impl<'a> Rounds<'a> {
 
     /// When there is something to judge.
     pub(crate) fn over_at(&self) -> Option<Time> {
-        self.sent.iter().find(|round| round.good.is_none()).map(|round| round.sent + self.timeout())
+        self.sent.iter().find(|round| round.is_open()).map(|round| round.sent + self.timeout())
     }
 
     /// Does it prove that it works, or was it not even asked, since the other began to fail?
     pub(crate) fn is_clear(&self, since: Option<Time>) -> bool {
         let later = || self.sent.iter().filter(|round| since.is_some_and(|since| round.sent >= since));
-        let asked = later().any(|round| round.good.is_none());
+        let asked = later().any(Round::is_open);
         self.fails() == 0 && (!asked || later().any(|round| round.good == Some(true)))
     }
 }
