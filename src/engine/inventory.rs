@@ -89,12 +89,6 @@ impl Facts {
         hop: None,
         onlink: false,
     };
-
-    /// Can the kernel hold a default route for it?
-    #[must_use]
-    pub const fn is_routable(&self) -> bool {
-        self.hop.is_some()
-    }
 }
 
 impl Readiness {

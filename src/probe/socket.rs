@@ -43,8 +43,6 @@ pub(super) struct Opened {
 /// Opens a raw socket, or where that is not permitted a datagram socket. `id` is the ICMP id to use if it is ours to
 /// choose.
 pub(super) fn open(interface: &str, index: u32, family: Family, id: u16) -> io::Result<Opened> {
-    // The kernel would cut a name that is too long, take an empty one for "any device", and look up whichever device
-    // bears the name by now.
     let (domain, protocol) = match family {
         Family::V4 => (Domain::IPV4, Protocol::ICMPV4),
         Family::V6 => (Domain::IPV6, Protocol::ICMPV6),
