@@ -100,10 +100,12 @@ struct Lockstep {
     stranger: bool,
     adopted: Option<Id>,
     /// Answers under way, by arrival; without a time, that there will be none.
-    answers: BTreeMap<(Time, usize), (Id, u64, u16, Option<Duration>)>,
+    answers: BTreeMap<(Time, usize), Reply>,
     probes: usize,
 }
 
+/// By which uplink, to which round, of which target, after how long.
+type Reply = (Id, u64, u16, Option<Duration>);
 type Outcome = Result<(), TestCaseError>;
 
 impl Lockstep {
