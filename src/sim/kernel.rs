@@ -7,9 +7,9 @@
 //! ```
 //!
 //! That Linux does the same is not claimed but compared, by `tests/parity`, operation by operation. Not modelled: what
-//! is behind local and broadcast routes (the local table follows from the addresses), nexthop objects, types of service,
-//! metrics beside the priority, router advertisements, link-local addresses that the kernel makes, expiry, and anything
-//! that takes time.
+//! is behind local and broadcast routes (the local table follows from the addresses), nexthop objects with resilient
+//! groups, tunnels or numbers of the kernel's choice, types of service, metrics beside the priority, router
+//! advertisements, link-local addresses that the kernel makes, expiry, and anything that takes time.
 
 pub mod errno;
 
@@ -21,11 +21,17 @@ mod fib6;
 mod link;
 mod multipath;
 mod news;
+mod nexthop;
+mod nexthops;
+mod objects;
 mod request;
 mod rules;
 #[cfg(test)]
 mod tests;
 
+pub use fib4::Put;
+pub use news::Told;
+pub use nexthop::{Member, Nexthop, NexthopKind, PutNexthop};
 pub use request::{Parts, Request};
 
 use crate::engine::Family;
@@ -33,10 +39,11 @@ use crate::engine::input::{Address, Dump, Input, Link};
 use crate::engine::route::{How, MAIN_TABLE, Op, Route, Rule};
 use address::Own4;
 use errno::EINVAL;
-use fib4::{Alias, Done, Fib4, Put};
+use fib4::{Alias, Done, Fib4};
 use fib6::Fib6;
 use link::Port;
-use news::News;
+use news::{News, Verb};
+use nexthops::{Nexthops, Way};
 use std::collections::BTreeMap;
 
 /// The loopback interface's index, by which IPv6 lets routes lead that refuse.
@@ -54,6 +61,7 @@ pub struct Kernel {
     addresses6: BTreeMap<u32, Vec<Address>>,
     fib4: Fib4,
     fib6: Fib6,
+    nexthops: Nexthops,
     /// In the kernel's order: by priority, of those with the same the oldest first.
     rules: Vec<Rule>,
     /// `ignore_routes_with_linkdown` of IPv6, where it is not 0.
@@ -77,6 +85,7 @@ impl Kernel {
             addresses6: BTreeMap::new(),
             fib4: Fib4::default(),
             fib6: Fib6::new(),
+            nexthops: Nexthops::default(),
             rules: rules::initial(),
             linkdown6: BTreeMap::new(),
             news: News::new(NEWS_CAPACITY),
@@ -101,6 +110,9 @@ impl Kernel {
             Request::AppendRoute(route) => self.put_route(route, Put::Append),
             Request::Op(Op::DeleteRoute(route)) => self.delete_route(&Parts::of(route)),
             Request::DeleteRoute(parts) => self.delete_route(parts),
+            Request::PutRouteBy(route, id, scope, put) => self.put_route_by(route, *id, *scope, *put),
+            Request::PutNexthop(nexthop, put) => self.put_nexthop(nexthop, *put),
+            Request::DeleteNexthop(id) => self.delete_nexthop(*id),
             Request::Op(Op::AddRule(rule)) => self.add_rule(rule),
             Request::Op(Op::DeleteRule(rule)) => self.delete_rule(rule),
             Request::Op(Op::IgnoreLinkdown { family: Family::V4, index, on }) => {
@@ -136,6 +148,11 @@ impl Kernel {
 
     /// What the listener has not read yet, in order. [`Input::Overrun`] comes first if anything was lost.
     pub fn news(&mut self) -> Vec<Input> {
+        self.told().into_iter().filter_map(Told::fact).collect()
+    }
+
+    /// The same as one hears it who listens to nexthop objects too.
+    pub fn told(&mut self) -> Vec<Told> {
         self.news.take()
     }
 
@@ -181,10 +198,26 @@ impl Kernel {
     /// The routes of one table, in the order of a dump.
     #[must_use]
     pub fn table(&self, family: Family, table: u32) -> Vec<Route> {
-        match family {
-            Family::V4 => self.fib4.table(table).map(|alias| alias.route.clone()).collect(),
+        self.ways(family, table).into_iter().map(|(route, _)| route).collect()
+    }
+
+    /// The same, each with the nexthop object that it names, if it does.
+    #[must_use]
+    pub fn ways(&self, family: Family, table: u32) -> Vec<(Route, Option<u32>)> {
+        let ways: Vec<Way> = match family {
+            Family::V4 => self.fib4.table(table).map(Alias::way).collect(),
             Family::V6 => self.fib6.dump(table),
-        }
+        };
+        let shown = |way: &Way| {
+            let nexthop = way.nexthop;
+            self.nexthops.shown(way).into_iter().map(move |route| (route, nexthop))
+        };
+        ways.iter().flat_map(shown).collect()
+    }
+
+    /// All nexthop objects by number, each with how far its gateway is (`RT_SCOPE_*`).
+    pub fn nexthops(&self) -> impl Iterator<Item = (&Nexthop, u8)> {
+        self.nexthops.all().map(|object| (&object.nexthop, object.scope))
     }
 
     /// All links, by index.
@@ -198,7 +231,7 @@ impl Kernel {
             Family::V4 => {
                 let nears = self.check4(route)?;
                 let alias = Alias::new(route.clone(), request::scope(route), nears);
-                (self.fib4.insert(alias, put)?, vec![route.clone()])
+                (self.fib4.insert(alias, put)?, vec![route.clone().into()])
             }
             Family::V6 if route.hops.len() > 1 => return self.put_multipath(route, put),
             Family::V6 => {
@@ -206,27 +239,44 @@ impl Kernel {
                 // Even a route that is refused makes its table.
                 self.fib6.make_table(route.table);
                 self.check6(&route)?;
-                self.fib6.insert(route, put)?
+                self.fib6.insert(route.into(), put)?
             }
         };
-        let say = match done {
-            Done::Nothing => return Ok(()),
-            Done::Added => Input::Route,
-            Done::Replaced => Input::RouteReplaced,
-        };
-        self.news.extend(told.into_iter().map(say));
+        match done {
+            Done::Nothing => {}
+            Done::Added => self.tell_routes(told, Verb::Here),
+            Done::Replaced => self.tell_routes(told, Verb::Instead),
+        }
         Ok(())
     }
 
     /// `inet_rtm_delroute`, `inet6_rtm_delroute`.
     fn delete_route(&mut self, parts: &Parts) -> Result<(), i32> {
+        let missing = parts.nexthop.is_some_and(|id| self.nexthops.get(id).is_none());
+        // Who names an object names no hops.
         let gone = match parts.destination.family() {
+            _ if missing || parts.nexthop.is_some() && !parts.hops.is_empty() => return Err(EINVAL),
             Family::V4 if check::masked(parts.destination) != parts.destination => return Err(EINVAL),
             Family::V4 => vec![self.fib4.delete(parts)?],
             Family::V6 if parts.hops.len() > 1 => return self.delete_multipath(parts),
             Family::V6 => self.fib6.delete(parts)?,
         };
-        self.news.extend(gone.into_iter().map(Input::RouteGone));
+        self.tell_routes(gone, Verb::Gone);
         Ok(())
+    }
+
+    /// One message about routes.
+    fn tell_routes(&mut self, ways: Vec<Way>, verb: Verb) {
+        let mut told = vec![];
+        for way in ways {
+            for route in self.nexthops.shown(&way) {
+                let input = verb.say(route, told.is_empty());
+                told.push(match way.nexthop {
+                    Some(id) => Told::RouteBy(input, id),
+                    None => Told::Fact(input),
+                });
+            }
+        }
+        self.news.extend(told.into_iter());
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use uplinkd::engine::Family;
 use uplinkd::engine::input::Input;
 use uplinkd::engine::route::Op;
-use uplinkd::sim::kernel::{Kernel, Request};
+use uplinkd::sim::kernel::{Kernel, Request, Told};
 
 /// Between two looks at something that Linux does a little later: this much longer each time.
 const PAUSE: Duration = Duration::from_micros(50);
@@ -59,16 +59,22 @@ struct Touched {
     rules: [bool; 2],
     addresses: [bool; 2],
     links: bool,
+    nexthops: bool,
 }
 
 impl Touched {
-    const EVERYTHING: Self = Self { routes: [true; 2], rules: [true; 2], addresses: [true; 2], links: true };
+    const EVERYTHING: Self =
+        Self { routes: [true; 2], rules: [true; 2], addresses: [true; 2], links: true, nexthops: true };
 
     fn by(request: &Request) -> Self {
         let of = |family: Family| Family::ALL.map(|each| each == family);
         match request {
             Request::Op(Op::PutRoute(route, _) | Op::DeleteRoute(route)) | Request::AppendRoute(route) => {
                 Self { routes: of(route.family()), ..Self::default() }
+            }
+            Request::PutRouteBy(route, ..) => Self { routes: of(route.family()), ..Self::default() },
+            Request::PutNexthop(..) | Request::DeleteNexthop(_) => {
+                Self { routes: [true; 2], nexthops: true, ..Self::default() }
             }
             Request::DeleteRoute(parts) => Self { routes: of(parts.destination.family()), ..Self::default() },
             Request::Op(Op::AddRule(rule) | Op::DeleteRule(rule)) => {
@@ -106,6 +112,7 @@ impl Both {
             let _made = linux.request(&request)?;
         }
         linux.news()?;
+        linux.told()?;
         let mut told = BTreeMap::new();
         let model = fresh_model();
         let links: Vec<Input> = model.links().cloned().map(Input::Link).collect();
@@ -117,6 +124,7 @@ impl Both {
     pub(super) fn is_as_new(&mut self) -> bool {
         let (old, new) = (&self.model, fresh_model());
         let same = Family::ALL.iter().all(|family| old.dump(*family) == new.dump(*family));
+        let same = same && old.nexthops().next().is_none();
         self.model = new;
         same
     }
@@ -130,17 +138,18 @@ impl Both {
     ) -> io::Result<Result<Result<(), i32>, Disagreement>> {
         let touched = if wholly { Touched::EVERYTHING } else { Touched::by(request) };
         let errno = self.model.request(&(self.glasses)(request));
-        let inputs = self.model.news();
-        let model =
-            Seen { errno, news: shown::news(&inputs, &self.told), state: self.state_of_model(touched) };
+        let said = self.model.told();
+        let inputs: Vec<Input> = said.iter().cloned().filter_map(Told::fact).collect();
+        let model = Seen { errno, news: self.news(&inputs, &said), state: self.state_of_model(touched) };
         let errno_of_linux = self.linux.request(request)?;
-        let mut heard = vec![];
+        let (mut heard, mut said) = (vec![], vec![]);
         let mut attempt = 0;
         loop {
             heard.extend(self.linux.news()?);
+            said.extend(self.linux.told()?);
             let linux = Seen {
                 errno: errno_of_linux,
-                news: shown::news(&heard, &self.told),
+                news: self.news(&heard, &said),
                 state: self.state_of_linux(touched)?,
             };
             if model == linux {
@@ -157,12 +166,20 @@ impl Both {
         Ok(Ok(errno))
     }
 
+    /// What the daemon hears, and what those hear who listen to nexthop objects.
+    fn news(&self, inputs: &[Input], said: &[Told]) -> Vec<String> {
+        let mut news = shown::news(inputs, &self.told);
+        news.extend(said.iter().filter_map(shown::told));
+        news
+    }
+
     fn state_of_model(&self, touched: Touched) -> Vec<String> {
-        let mut state = vec![];
+        let (mut state, mut routes) = (vec![], vec![]);
         for (place, family) in Family::ALL.iter().enumerate() {
             if touched.routes[place] {
                 for table in TABLES {
-                    state.extend(self.model.table(*family, table).into_iter().map(Input::Route));
+                    let ways = self.model.ways(*family, table).into_iter();
+                    routes.extend(ways.map(|(route, id)| (Input::Route(route), id)));
                 }
             }
             if touched.rules[place] || touched.addresses[place] {
@@ -176,15 +193,17 @@ impl Both {
         if touched.links {
             state.extend(self.model.links().cloned().map(Input::Link));
         }
-        state.iter().filter_map(shown::words).collect()
+        let nexthops = self.model.nexthops().filter(|_| touched.nexthops);
+        let nexthops = nexthops.map(|(nexthop, scope)| shown::nexthop(nexthop, scope));
+        shown::state(&routes, &state, nexthops)
     }
 
     fn state_of_linux(&mut self, touched: Touched) -> io::Result<Vec<String>> {
-        let mut state = vec![];
+        let (mut state, mut routes) = (vec![], vec![]);
         for (place, family) in Family::ALL.into_iter().enumerate() {
             if touched.routes[place] {
                 for table in TABLES {
-                    state.extend(self.linux.table(family, table)?);
+                    routes.extend(self.linux.table(family, table)?);
                 }
             }
             if touched.rules[place] {
@@ -197,7 +216,9 @@ impl Both {
         if touched.links {
             state.extend(self.linux.links()?);
         }
-        Ok(state.iter().filter_map(shown::words).collect())
+        let nexthops = if touched.nexthops { self.linux.nexthops()? } else { vec![] };
+        let nexthops = nexthops.iter().map(|(nexthop, scope)| shown::nexthop(nexthop, *scope));
+        Ok(shown::state(&routes, &state, nexthops))
     }
 }
 

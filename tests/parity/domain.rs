@@ -1,6 +1,7 @@
 //! What is tried: few values of each kind, so that they meet.
 
 use super::linux::LINKS;
+use super::objects;
 use super::places::{V4, V6, ip, places, prefix};
 use super::random::Random;
 use uplinkd::engine::Family;
@@ -15,7 +16,7 @@ pub(super) const NO_LINK: u32 = 99;
 /// A table that nobody makes.
 const NO_TABLE: u32 = 7799;
 const METRICS: [u32; 5] = [0, 1, 10, 256, 1024];
-const PROTOCOLS: [u8; 5] = [2, 3, 4, 16, 117];
+pub(super) const PROTOCOLS: [u8; 5] = [2, 3, 4, 16, 117];
 const PRIORITIES: [u32; 4] = [100, 101, 7700, 7701];
 
 /// Makes the tables, so that a namespace that has served for a sequence is as good as new.
@@ -62,12 +63,16 @@ pub(super) struct Domain {
     tables: &'static [u32],
     destinations: usize,
     gateways: usize,
+    /// So many of a hundred requests are about nexthop objects.
+    objects: usize,
 }
 
 impl Domain {
     pub(super) fn choose(random: &mut Random) -> Self {
+        let objects = random.pick(&[0, 15, 50]);
         if random.percent(50) {
-            Self { metrics: &METRICS, tables: &TABLES, destinations: usize::MAX, gateways: usize::MAX }
+            let (destinations, gateways) = (usize::MAX, usize::MAX);
+            Self { metrics: &METRICS, tables: &TABLES, destinations, gateways, objects }
         } else {
             let metric = random.below(METRICS.len());
             let table = random.below(TABLES.len());
@@ -76,6 +81,7 @@ impl Domain {
                 tables: &TABLES[table..=table],
                 destinations: 1 + random.below(4),
                 gateways: 2 + random.below(6),
+                objects,
             }
         }
     }
@@ -88,6 +94,9 @@ fn first(values: &[&'static str], count: usize) -> Vec<&'static str> {
 
 /// The next thing to do, with an eye on what is there: most random deletions would find nothing.
 pub(super) fn next(random: &mut Random, domain: &Domain, kernel: &Kernel) -> Request {
+    if random.percent(domain.objects) {
+        return objects::next(random, domain, kernel);
+    }
     let family = random.pick(&Family::ALL);
     match random.below(1000) {
         0..430 => put(random, domain, kernel, family),
@@ -125,14 +134,14 @@ fn index(random: &mut Random) -> u32 {
     random.pick(&LINKS).0
 }
 
-fn hop(random: &mut Random, domain: &Domain, family: Family) -> Hop {
+pub(super) fn hop(random: &mut Random, domain: &Domain, family: Family) -> Hop {
     let direct = random.percent(20);
     let gateway = ip(random.pick(&first(places(family).gateways, domain.gateways)));
     let index = if random.percent(2) { NO_LINK } else { index(random) };
     Hop { via: (!direct).then_some(gateway), index }
 }
 
-fn route(random: &mut Random, domain: &Domain, kernel: &Kernel, family: Family) -> Route {
+pub(super) fn route(random: &mut Random, domain: &Domain, kernel: &Kernel, family: Family) -> Route {
     let kind = match random.below(100) {
         0..80 => Kind::Unicast,
         80..87 => Kind::Prohibit,
@@ -196,9 +205,14 @@ fn put(random: &mut Random, domain: &Domain, kernel: &Kernel, family: Family) ->
     }
 }
 
-/// The routes of the tables that are used.
-fn there(kernel: &Kernel, family: Family) -> Vec<Route> {
-    TABLES.iter().flat_map(|table| kernel.table(family, *table)).collect()
+/// The routes of the tables that are used, but for what only routes that name objects can be: those of IPv4 with a gateway
+/// of IPv6, for which other requests have no word, and those into a blackhole that have a source.
+pub(super) fn there(kernel: &Kernel, family: Family) -> Vec<Route> {
+    let foreign = |hop: &Hop| hop.via.is_some_and(|via| Family::of(via) != family);
+    let all = TABLES.iter().flat_map(|table| kernel.table(family, *table));
+    let strange =
+        |route: &Route| route.hops.iter().any(foreign) || !route.is_unicast() && route.source.is_some();
+    all.filter(|route| !strange(route)).collect()
 }
 
 fn delete(random: &mut Random, domain: &Domain, kernel: &Kernel, family: Family) -> Request {
@@ -269,7 +283,7 @@ fn delete_rule(random: &mut Random, kernel: &Kernel, family: Family) -> Request 
 
 /// Back to the state of a new namespace, as far as that can be done by asking.
 pub(super) fn end(kernel: &Kernel, links: &[Request]) -> Vec<Request> {
-    let mut requests = vec![];
+    let mut requests = objects::end(kernel);
     for family in Family::ALL {
         requests.extend(there(kernel, family).into_iter().map(|route| Request::Op(Op::DeleteRoute(route))));
         let rules = rules(kernel, family).into_iter().map(|rule| Rule { strange: false, ..rule });

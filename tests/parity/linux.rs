@@ -1,9 +1,10 @@
 //! The real kernel, asked for the same things.
 
-use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL};
+use super::nexthops::{self, Nexthops};
+use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use netlink_packet_route::RouteNetlinkMessage as Message;
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
-use netlink_packet_route::route::{RouteScope, RouteType};
+use netlink_packet_route::route::{RouteAttribute, RouteScope, RouteType};
 use netlink_packet_route::{AddressFamily, address};
 use std::io;
 use std::os::fd::AsFd;
@@ -14,7 +15,7 @@ use uplinkd::kernel::socket::{Drained, Monitor, Requests};
 use uplinkd::kernel::{decode, encode};
 use uplinkd::lab::wire::{self, End};
 use uplinkd::lab::{LabError, Namespace};
-use uplinkd::sim::kernel::{Parts, Request};
+use uplinkd::sim::kernel::{Nexthop, Parts, Put, Request, Told};
 
 /// The links, by index.
 pub(super) const LINKS: [(u32, &str); 3] = [(11, "wan0"), (12, "wan1"), (13, "wan2")];
@@ -28,6 +29,7 @@ pub(super) struct Linux {
     requests: Requests,
     beyond: Requests,
     monitor: Monitor,
+    nexthops: Nexthops,
 }
 
 impl Linux {
@@ -39,6 +41,7 @@ impl Linux {
             requests: near.requests()?,
             beyond: far.requests()?,
             monitor: near.run(|| Monitor::open(None))?.map_err(doing)?,
+            nexthops: near.run(Nexthops::open)?.map_err(doing)?,
             near,
             far,
         };
@@ -69,6 +72,9 @@ impl Linux {
                 (message, flags | NLM_F_APPEND)
             }
             Request::DeleteRoute(parts) => (delete(parts), 0),
+            Request::PutRouteBy(route, id, scope, put) => put_by(route, *id, *scope, *put),
+            Request::PutNexthop(nexthop, put) => return self.nexthops.put(nexthop, *put),
+            Request::DeleteNexthop(id) => return self.nexthops.delete(*id),
             Request::LinkUp(index, up) => return lab(wire::set_up(&mut self.requests, *index, *up)),
             Request::Carrier(index, on) => {
                 let outcome = wire::set_up(&mut self.beyond, index + FAR, *on);
@@ -116,8 +122,23 @@ impl Linux {
         Ok(messages.iter().flat_map(decode::news).collect())
     }
 
-    pub(super) fn table(&mut self, family: Family, table: u32) -> io::Result<Vec<Input>> {
-        self.dump(encode::table_routes(family, table))
+    /// What it has said of nexthop objects, and of routes that name one.
+    pub(super) fn told(&mut self) -> io::Result<Vec<Told>> {
+        self.nexthops.news()
+    }
+
+    /// Each route with the object that it names, if it does.
+    pub(super) fn table(&mut self, family: Family, table: u32) -> io::Result<Vec<(Input, Option<u32>)>> {
+        let found = self.requests.dump(encode::table_routes(family, table))?;
+        let named = |message: &Message| {
+            let id = nexthops::named(message);
+            decode::inputs(message).into_iter().map(move |input| (input, id))
+        };
+        Ok(found.iter().flat_map(named).collect())
+    }
+
+    pub(super) fn nexthops(&mut self) -> io::Result<Vec<(Nexthop, u8)>> {
+        self.nexthops.dump()
     }
 
     pub(super) fn rules(&mut self, family: Family) -> io::Result<Vec<Input>> {
@@ -151,6 +172,21 @@ pub(super) fn links() -> Vec<Link> {
     LINKS.iter().map(link).collect()
 }
 
+fn put_by(route: &Route, id: u32, scope: u8, put: Put) -> (Message, u16) {
+    let (mut message, flags) = encode::request(&Op::PutRoute(route.clone(), How::Prepend));
+    if let Message::NewRoute(route) = &mut message {
+        route.header.scope = RouteScope::from(scope);
+        route.attributes.push(RouteAttribute::NhId(id));
+    }
+    let more = match put {
+        Put::Exclusive => NLM_F_EXCL,
+        Put::Prepend => 0,
+        Put::Append => NLM_F_APPEND,
+        Put::Replace => NLM_F_REPLACE,
+    };
+    (message, flags | more)
+}
+
 fn delete(parts: &Parts) -> Message {
     let route = Route {
         table: parts.table,
@@ -165,6 +201,7 @@ fn delete(parts: &Parts) -> Message {
     let (mut message, _) = encode::request(&Op::DeleteRoute(route));
     if let Message::DelRoute(route) = &mut message {
         route.header.scope = parts.scope.map_or(RouteScope::NoWhere, RouteScope::from);
+        route.attributes.extend(parts.nexthop.map(RouteAttribute::NhId));
         if parts.kind.is_none() {
             route.header.kind = RouteType::Unspec;
         }

@@ -13,6 +13,8 @@ mod domain;
 mod figures;
 mod lies;
 mod linux;
+mod nexthops;
+mod objects;
 mod places;
 mod random;
 mod runs;

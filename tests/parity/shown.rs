@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use uplinkd::engine::input::{Address, Input, Link};
 use uplinkd::engine::route::{Names, Route};
 use uplinkd::lab::wire::LOOPBACK;
+use uplinkd::sim::kernel::{Nexthop, Told};
 
 /// RT_TABLE_LOCAL: it follows from the addresses and is not modelled.
 const LOCAL_TABLE: u32 = 255;
@@ -58,6 +59,39 @@ pub(super) fn words(input: &Input) -> Option<String> {
         | Input::Undrain(_)
         | Input::Stop => None,
     }
+}
+
+/// The same for what those hear who listen to nexthop objects.
+pub(super) fn told(told: &Told) -> Option<String> {
+    match told {
+        Told::Fact(_) => None,
+        Told::RouteBy(input, id) => words_by(input, Some(*id)),
+        Told::Nexthop { nexthop, scope, replaces } => {
+            Some(format!("{} replaces {replaces}", self::nexthop(nexthop, *scope)))
+        }
+        Told::NexthopGone { nexthop, scope } => Some(format!("gone {}", self::nexthop(nexthop, *scope))),
+    }
+}
+
+/// An object, and how far its gateway is.
+pub(super) fn nexthop(nexthop: &Nexthop, scope: u8) -> String {
+    format!("nexthop {} scope {scope}", nexthop.words(&names()))
+}
+
+/// All that is there.
+pub(super) fn state(
+    routes: &[(Input, Option<u32>)],
+    others: &[Input],
+    nexthops: impl Iterator<Item = String>,
+) -> Vec<String> {
+    let routes = routes.iter().filter_map(|(route, id)| words_by(route, *id));
+    routes.chain(others.iter().filter_map(words)).chain(nexthops).collect()
+}
+
+/// A route, and the object that it names.
+fn words_by(route: &Input, id: Option<u32>) -> Option<String> {
+    let id = id.map_or(String::new(), |id| format!(" nhid {id}"));
+    words(route).map(|words| words + &id)
 }
 
 fn strange(strange: bool) -> &'static str {

@@ -5,6 +5,7 @@ use super::Kernel;
 use super::check::masked;
 use super::errno::{EADDRNOTAVAIL, EEXIST, EINVAL, ENODEV};
 use super::fib4::{Alias, Done, Put};
+use super::news::Verb;
 use super::request::{HOST, LINK, Parts};
 use super::rules::PROTOCOL_KERNEL;
 use crate::engine::input::{Address, Input};
@@ -130,15 +131,15 @@ impl Kernel {
         self.news.tell(Input::AddressGone(own.address));
         if !own.secondary
             && let Some(connected) = own.connected()
-            && let Ok(route) = self.fib4.delete(&Parts::of(&connected))
+            && let Ok(way) = self.fib4.delete(&Parts::of(&connected))
         {
-            self.news.tell(Input::RouteGone(route));
+            self.tell_routes(vec![way], Verb::Gone);
         }
         if let IpAddr::V4(address) = own.address.prefix.address
             && !self.is_own4(address, None)
         {
-            for route in self.fib4.without_source(address) {
-                self.news.tell(Input::RouteGone(route));
+            for way in self.fib4.without_source(address) {
+                self.tell_routes(vec![way], Verb::Gone);
             }
         }
         // An interface without any address has no IPv4, and nobody is told.
@@ -165,9 +166,9 @@ impl Kernel {
     /// `addrconf_prefix_route`.
     pub(super) fn connect6(&mut self, address: Address) {
         if self.is_up(address.index)
-            && let Ok((Done::Added, told)) = self.fib6.insert(connected6(address), Put::Append)
+            && let Ok((Done::Added, told)) = self.fib6.insert(connected6(address).into(), Put::Append)
         {
-            self.news.extend(told.into_iter().map(Input::Route));
+            self.tell_routes(told, Verb::Here);
         }
     }
 

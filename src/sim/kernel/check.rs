@@ -2,6 +2,7 @@
 
 use super::Kernel;
 use super::errno::{EHOSTUNREACH, EINVAL, ENETDOWN, ENETUNREACH, ENODEV};
+use super::fib4::Lead;
 use super::request::{HOST, LINK, scope};
 use super::rules::LOCAL_TABLE;
 use crate::engine::Family;
@@ -11,9 +12,21 @@ use core::net::{IpAddr, Ipv4Addr};
 /// What lies at the end of a way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
-    Neighbour,
+    /// The route to it leads so far (`RT_SCOPE_*`).
+    Neighbour(u8),
+    /// A blackhole.
+    Nothing,
     Own,
     Broadcast,
+}
+
+impl From<Lead> for Found {
+    fn from(lead: Lead) -> Self {
+        match lead {
+            Lead::To { scope, .. } => Self::Neighbour(scope),
+            Lead::Nowhere => Self::Nothing,
+        }
+    }
 }
 
 impl Kernel {
@@ -44,7 +57,7 @@ impl Kernel {
     }
 
     /// `fib_check_nh`.
-    fn check_hop4(&self, route: &Route, hop: Hop) -> Result<u8, i32> {
+    pub(super) fn check_hop4(&self, route: &Route, hop: Hop) -> Result<u8, i32> {
         // The flag is that of the one hop; those of a multipath route have their own, which we never set.
         let onlink = route.onlink && route.hops.len() == 1;
         let link = || self.link(hop.index).ok_or(ENODEV);
@@ -68,10 +81,11 @@ impl Kernel {
             return if own { Err(EINVAL) } else { Ok(near) };
         }
         let own_table = (route.table != MAIN_TABLE).then(|| self.leads4(route.table, gateway, hop.index));
-        match own_table.flatten().or_else(|| self.lookup4(gateway, hop.index)) {
+        let own_table = own_table.flatten().filter(|found| *found != Found::Nothing);
+        match own_table.or_else(|| self.lookup4(gateway, hop.index)) {
             None => Err(ENETUNREACH),
-            Some(Found::Broadcast) => Err(EINVAL),
-            Some(Found::Neighbour) => up(LINK),
+            Some(Found::Broadcast | Found::Nothing) => Err(EINVAL),
+            Some(Found::Neighbour(scope)) => up(scope),
             Some(Found::Own) => up(HOST),
         }
     }
@@ -81,13 +95,17 @@ impl Kernel {
         let rules =
             self.rules.iter().filter(|rule| rule.family == Family::V4 && self.rule_matches(rule, oif));
         for rule in rules {
-            let suppressed =
-                |length: u8| rule.suppress_prefixlength.is_some_and(|limit| u32::from(length) <= limit);
+            let suppressed = |lead: Lead| match lead {
+                Lead::To { length, .. } => {
+                    rule.suppress_prefixlength.is_some_and(|limit| u32::from(length) <= limit)
+                }
+                Lead::Nowhere => false,
+            };
             let found = if rule.table == LOCAL_TABLE {
                 self.local4(address, oif)
             } else {
-                let found = self.fib4.leads(rule.table, IpAddr::V4(address), oif);
-                found.filter(|length| !suppressed(*length)).map(|_| Found::Neighbour)
+                let found = self.fib4.leads(rule.table, IpAddr::V4(address), oif, &self.nexthops);
+                found.filter(|lead| !suppressed(*lead)).map(Found::from)
             };
             if found.is_some() {
                 return found;
@@ -97,7 +115,7 @@ impl Kernel {
     }
 
     fn leads4(&self, table: u32, address: Ipv4Addr, oif: u32) -> Option<Found> {
-        self.fib4.leads(table, IpAddr::V4(address), oif).map(|_| Found::Neighbour)
+        self.fib4.leads(table, IpAddr::V4(address), oif, &self.nexthops).map(Found::from)
     }
 
     /// The local table, which follows from the addresses: they themselves, whatever the state of the link, and the
@@ -144,7 +162,7 @@ impl Kernel {
         }
     }
 
-    fn check_hop6(&self, route: &Route) -> Result<(), i32> {
+    pub(super) fn check_hop6(&self, route: &Route) -> Result<(), i32> {
         let hop = match route.hops.as_slice() {
             [] => return Err(ENODEV),
             [hop] => hop,
@@ -175,10 +193,10 @@ impl Kernel {
         }
         if route.onlink {
             // `ip6_route_check_nh_onlink`.
-            let elsewhere = self.fib6.leads_elsewhere(MAIN_TABLE, gateway, hop.index);
+            let elsewhere = self.fib6.leads_elsewhere(MAIN_TABLE, gateway, hop.index, &self.nexthops);
             return if elsewhere { Err(EINVAL) } else { Ok(()) };
         }
-        let direct = |table: u32| self.fib6.leads(table, gateway, hop.index);
+        let direct = |table: u32| self.fib6.leads(table, gateway, hop.index, &self.nexthops);
         let rules = self.rules.iter().filter(|rule| rule.family == Family::V6);
         let by_rules = || {
             let tables = rules.filter(|rule| self.rule_matches(rule, hop.index)).map(|rule| rule.table);

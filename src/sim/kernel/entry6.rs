@@ -1,6 +1,7 @@
 //! A route of IPv6 in its place, and its siblings.
 
 use super::LOOPBACK;
+use super::nexthops::{Nexthops, Way};
 use super::request::Parts;
 use crate::engine::route::{Hop, Prefix, Route};
 use core::cmp::Ordering;
@@ -9,6 +10,10 @@ use core::cmp::Ordering;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) route: Route,
+    /// The object that it names; it has no hop then.
+    pub(super) nexthop: Option<u32>,
+    /// When it was put there.
+    pub(super) born: u64,
     /// Its interface is down, but a sibling lives.
     pub(super) dead: bool,
 }
@@ -37,7 +42,11 @@ impl PartialOrd for Place {
 }
 
 impl Entry {
-    /// `rt6_qualify_for_ecmp`.
+    pub(super) fn way(&self) -> Way {
+        Way { route: self.route.clone(), nexthop: self.nexthop }
+    }
+
+    /// `rt6_qualify_for_ecmp`. What names an object has no siblings.
     pub(super) fn has_gateway(&self) -> bool {
         self.route.is_unicast() && self.hop().is_some_and(|hop| hop.via.is_some())
     }
@@ -51,11 +60,13 @@ impl Entry {
         let hop = parts.hops.first();
         (parts.metric == 0 || parts.metric == self.route.metric)
             && (parts.protocol == 0 || parts.protocol == self.route.protocol)
-            && hop.is_none_or(|wanted| {
+            && (parts.nexthop.is_none() || parts.nexthop == self.nexthop)
+            // Whatever the hops are of a route that names an object (Linux 6.18).
+            && (self.nexthop.is_some() || hop.is_none_or(|wanted| {
                 let own = self.hop().unwrap_or(Hop { via: None, index: LOOPBACK });
                 (wanted.index == 0 || wanted.index == own.index)
                     && (wanted.via.is_none() || wanted.via == own.via)
-            })
+            }))
     }
 }
 
@@ -68,11 +79,51 @@ pub(super) fn siblings(there: &[Entry], at: usize) -> Vec<usize> {
 
 /// A route and its siblings as a message names them: from this one on, around. It has room for one protocol and one
 /// source, which are those of this one; that one of them is on-link is read of all.
-pub(super) fn ring(there: &[Entry], at: usize) -> Vec<Route> {
+pub(super) fn ring(there: &[Entry], at: usize) -> Vec<Way> {
     let one = &there[at].route;
     let mut places = siblings(there, at);
-    let Some(first) = places.iter().position(|place| *place == at) else { return vec![one.clone()] };
+    let Some(first) = places.iter().position(|place| *place == at) else { return vec![there[at].way()] };
     places.rotate_left(first);
     let onlink = places.iter().any(|at| there[*at].route.onlink);
-    places.into_iter().map(|at| Route { hops: there[at].route.hops.clone(), onlink, ..one.clone() }).collect()
+    let told = |at: usize| Route { hops: there[at].route.hops.clone(), onlink, ..one.clone() };
+    places.into_iter().map(|at| told(at).into()).collect()
+}
+
+/// What a lookup finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Choice {
+    /// None refuses.
+    pub(super) hop: Option<Hop>,
+}
+
+/// `find_rr_leaf`: which of the entries in one place, and which of its hops, is taken for packets by this interface? If
+/// others count as well, those by this interface are better. All of the first metric are looked at, and if none of them
+/// will do, all others, whatever their metrics are.
+pub(super) fn choose(there: &[Entry], nexthops: &Nexthops, oif: u32, others: bool) -> Option<Choice> {
+    let first = there.first()?.route.metric;
+    let (best, rest) = there.split_at(there.partition_point(|entry| entry.route.metric == first));
+    choose_among(best, nexthops, oif, others).or_else(|| choose_among(rest, nexthops, oif, others))
+}
+
+fn choose_among(there: &[Entry], nexthops: &Nexthops, oif: u32, others: bool) -> Option<Choice> {
+    let mut chosen: Option<(bool, Choice)> = None;
+    for entry in there.iter().filter(|entry| !entry.dead) {
+        let hops = match entry.nexthop {
+            None => vec![entry.hop().unwrap_or(Hop { via: None, index: LOOPBACK })],
+            Some(id) => match nexthops.hops(id) {
+                Some(hops) => hops,
+                // By whatever interface, and in whatever company.
+                None => return Some(Choice { hop: None }),
+            },
+        };
+        let better = |hop: &&Hop| {
+            let fits = hop.index == oif;
+            (fits || others) && chosen.is_none_or(|(fitted, _)| fits && !fitted)
+        };
+        if let Some(hop) = hops.iter().find(better).copied() {
+            let choice = Choice { hop: Some(hop).filter(|_| entry.route.is_unicast()) };
+            chosen = Some((hop.index == oif, choice));
+        }
+    }
+    chosen.map(|(_, choice)| choice)
 }

@@ -5,9 +5,10 @@
 
 use super::LOOPBACK;
 use super::check::masked;
-use super::entry6::{Entry, Place, ring, siblings};
+use super::entry6::{Choice, Entry, Place, choose, ring, siblings};
 use super::errno::{EEXIST, ENOENT, ESRCH};
 use super::fib4::{Done, Put};
+use super::nexthops::{Nexthops, Way};
 use super::request::Parts;
 use super::rules::PROTOCOL_KERNEL;
 use crate::engine::route::{Hop, MAIN_TABLE, Prefix, Route};
@@ -19,18 +20,20 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone)]
 pub(super) struct Fib6 {
     tables: BTreeMap<u32, BTreeMap<Place, Vec<Entry>>>,
+    born: u64,
 }
 
 impl Fib6 {
     /// The main table is always there.
     pub(super) fn new() -> Self {
-        Self { tables: BTreeMap::from([(MAIN_TABLE, BTreeMap::new())]) }
+        Self { tables: BTreeMap::from([(MAIN_TABLE, BTreeMap::new())]), born: 0 }
     }
 
     /// `fib6_add_rt2node`. Returns what was done and the routes that the notification names, the new one first.
-    pub(super) fn insert(&mut self, route: Route, put: Put) -> Result<(Done, Vec<Route>), i32> {
-        let metric = route.metric;
-        let new = Entry { route, dead: false };
+    pub(super) fn insert(&mut self, way: Way, put: Put) -> Result<(Done, Vec<Way>), i32> {
+        let metric = way.route.metric;
+        self.born += 1;
+        let new = Entry { route: way.route, nexthop: way.nexthop, born: self.born, dead: false };
         let table = self.tables.entry(new.route.table).or_default();
         let there = table.entry(Place(new.route.destination)).or_default();
         let begin = there.partition_point(|entry| entry.route.metric < metric);
@@ -50,11 +53,11 @@ impl Fib6 {
                             here <= at || entry.route.metric != metric || !entry.has_gateway()
                         });
                     }
-                    return Ok((Done::Replaced, vec![new.route]));
+                    return Ok((Done::Replaced, vec![new.way()]));
                 }
                 Put::Prepend | Put::Append => {
                     // `rt6_duplicate_nexthop`.
-                    let same = |entry: &Entry| entry.hop() == new.hop();
+                    let same = |entry: &Entry| entry.hop() == new.hop() && entry.nexthop == new.nexthop;
                     if there[begin..end].iter().any(same) {
                         return Err(EEXIST);
                     }
@@ -70,12 +73,12 @@ impl Fib6 {
     }
 
     /// `ip6_route_del`. Returns the routes that the notification names.
-    pub(super) fn delete(&mut self, parts: &Parts) -> Result<Vec<Route>, i32> {
+    pub(super) fn delete(&mut self, parts: &Parts) -> Result<Vec<Way>, i32> {
         let (there, at) = self.find(parts)?;
         let found = there[at].clone();
         // Named without its gateway, a route goes with all its siblings.
         if parts.hops.first().is_some_and(|hop| hop.via.is_some()) || !found.has_gateway() {
-            return Ok(vec![there.remove(at).route]);
+            return Ok(vec![there.remove(at).way()]);
         }
         let is_sibling = |entry: &Entry| entry.has_gateway() && entry.route.metric == found.route.metric;
         let gone = ring(there, at);
@@ -84,9 +87,9 @@ impl Fib6 {
     }
 
     /// The same for one of several hops: siblings stay.
-    pub(super) fn delete_one(&mut self, parts: &Parts) -> Result<Route, i32> {
+    pub(super) fn delete_one(&mut self, parts: &Parts) -> Result<Way, i32> {
         let (there, at) = self.find(parts)?;
-        Ok(there.remove(at).route)
+        Ok(there.remove(at).way())
     }
 
     fn find(&mut self, parts: &Parts) -> Result<(&mut Vec<Entry>, usize), i32> {
@@ -96,7 +99,8 @@ impl Fib6 {
         // Where no default route is, the root of the tree holds an entry of the kernel's by the loopback interface, which
         // cannot be deleted (Linux 6.18).
         let no_hop = |hop: &Hop| hop.via.is_none() && [0, LOOPBACK].contains(&hop.index);
-        if there.is_empty() && default && parts.metric == 0 && parts.hops.iter().all(no_hop) {
+        let anyones = parts.metric == 0 && parts.nexthop.is_none() && parts.hops.iter().all(no_hop);
+        if there.is_empty() && default && anyones {
             return Err(if [0, PROTOCOL_KERNEL].contains(&parts.protocol) { ENOENT } else { ESRCH });
         }
         let at = there.iter().position(|entry| entry.has(parts)).ok_or(ESRCH)?;
@@ -104,18 +108,20 @@ impl Fib6 {
     }
 
     /// A route and its siblings as a notification tells them: from this one on, or from the one behind it.
-    pub(super) fn told(&self, route: &Route, behind: bool) -> Vec<Route> {
+    pub(super) fn told(&self, route: &Route, behind: bool) -> Vec<Way> {
         let place = Place(route.destination);
         let there = self.tables.get(&route.table).and_then(|table| table.get(&place));
         let Some(there) = there else { return vec![] };
-        let Some(at) = there.iter().position(|entry| entry.route == *route) else { return vec![] };
+        let Some(at) = there.iter().position(|entry| entry.route == *route && entry.nexthop.is_none()) else {
+            return vec![];
+        };
         let places = siblings(there, at);
         let next = places.iter().find(|place| **place > at).or(places.first()).filter(|_| behind);
         ring(there, next.copied().unwrap_or(at))
     }
 
     /// The routes of one table as a dump tells them: siblings at once.
-    pub(super) fn dump(&self, table: u32) -> Vec<Route> {
+    pub(super) fn dump(&self, table: u32) -> Vec<Way> {
         let mut told = vec![];
         for there in self.tables.get(&table).into_iter().flat_map(BTreeMap::values) {
             let mut at = 0;
@@ -128,9 +134,19 @@ impl Fib6 {
         told
     }
 
-    /// Routes of one table, in the order of a walk.
-    pub(super) fn table(&self, table: u32) -> impl Iterator<Item = &Entry> {
-        self.tables.get(&table).into_iter().flat_map(BTreeMap::values).flatten()
+    /// The routes that name an object, the newest first.
+    pub(super) fn naming(&self, nexthop: u32) -> Vec<Way> {
+        let all = self.tables.values().flat_map(BTreeMap::values).flatten();
+        let mut found: Vec<&Entry> = all.filter(|entry| entry.nexthop == Some(nexthop)).collect();
+        found.sort_by_key(|entry| Reverse(entry.born));
+        found.into_iter().map(Entry::way).collect()
+    }
+
+    /// The routes that name an object go.
+    pub(super) fn forget(&mut self, nexthop: u32) {
+        for there in self.tables.values_mut().flat_map(BTreeMap::values_mut) {
+            there.retain(|entry| entry.nexthop != Some(nexthop));
+        }
     }
 
     /// The tables in the order in which Linux visits all of them (it keeps them in 256 buckets).
@@ -140,35 +156,32 @@ impl Fib6 {
         tables
     }
 
-    /// `fib6_table_lookup` as a check of a gateway asks it: what is the first route that leads there by this interface?
-    /// Returns whether that is one without a gateway.
-    pub(super) fn leads(&self, table: u32, address: IpAddr, oif: u32) -> Option<bool> {
-        let fits = |entry: &&Entry| {
-            let index = entry.hop().map_or(LOOPBACK, |hop| hop.index);
-            entry.route.destination.contains(address) && !entry.dead && index == oif
-        };
-        // Of those with the same length, the first.
-        let best =
-            self.table(table).filter(fits).min_by_key(|entry| Reverse(entry.route.destination.length))?;
-        Some(best.route.is_unicast() && !best.has_gateway())
+    /// `fib6_table_lookup` as a check of a gateway asks it: is the first route that leads there by this interface one
+    /// without a gateway?
+    pub(super) fn leads(&self, table: u32, address: IpAddr, oif: u32, nexthops: &Nexthops) -> Option<bool> {
+        let (_, choice) = self.look_up(table, address, oif, nexthops, false)?;
+        Some(choice.hop.is_some_and(|hop| hop.via.is_none()))
     }
 
     /// The same for a gateway that is said to be on-link: does a route to less than everything lead there, and by another
     /// interface only?
-    pub(super) fn leads_elsewhere(&self, table: u32, address: IpAddr, oif: u32) -> bool {
-        let fits = |entry: &&Entry| entry.route.destination.contains(address) && !entry.dead;
-        let Some(best) =
-            self.table(table).filter(fits).min_by_key(|entry| Reverse(entry.route.destination.length))
-        else {
-            return false;
-        };
-        let peer = |entry: &&Entry| {
-            (entry.route.destination, entry.route.metric) == (best.route.destination, best.route.metric)
-        };
-        let by_oif = |entry: &Entry| entry.hop().is_some_and(|hop| hop.index == oif);
-        !best.route.is_default()
-            && best.route.is_unicast()
-            && !self.table(table).filter(fits).filter(peer).any(by_oif)
+    pub(super) fn leads_elsewhere(&self, table: u32, address: IpAddr, oif: u32, nexthops: &Nexthops) -> bool {
+        let found = self.look_up(table, address, oif, nexthops, true);
+        found.is_some_and(|(to, choice)| to.length > 0 && choice.hop.is_some_and(|hop| hop.index != oif))
+    }
+
+    fn look_up(
+        &self,
+        table: u32,
+        address: IpAddr,
+        oif: u32,
+        nexthops: &Nexthops,
+        others: bool,
+    ) -> Option<(Prefix, Choice)> {
+        let places = self.tables.get(&table)?.iter().filter(|(place, _)| place.0.contains(address));
+        let mut places: Vec<_> = places.collect();
+        places.sort_by_key(|(place, _)| Reverse(place.0.length));
+        places.into_iter().find_map(|(place, there)| Some((place.0, choose(there, nexthops, oif, others)?)))
     }
 
     /// `rt6_sync_down_dev`: routes by this interface go, in the order of a walk, but while a sibling of another
@@ -222,7 +235,8 @@ impl Fib6 {
     /// `rt6_remove_prefsrc`: routes lose a preferred source that no interface has any more. Nobody is told.
     pub(super) fn forget_source(&mut self, source: IpAddr) {
         let all = self.tables.values_mut().flat_map(BTreeMap::values_mut).flatten();
-        for entry in all.filter(|entry| entry.route.source == Some(source)) {
+        // Those that name an object keep it (Linux 6.18).
+        for entry in all.filter(|entry| entry.route.source == Some(source) && entry.nexthop.is_none()) {
             entry.route.source = None;
         }
     }

@@ -79,6 +79,7 @@ impl Kernel {
             self.fib6.up(index);
             return Ok(());
         }
+        self.flush_nexthops(index);
         // IPv4's routes go without a word and its addresses stay; IPv6's routes and addresses go, one word each. Routes
         // by other links keep such an address as their preferred source (Linux 6.18).
         self.fib4.down(index);
@@ -91,15 +92,20 @@ impl Kernel {
         Ok(())
     }
 
-    /// Routes stay where they are.
+    /// Routes stay where they are, but for those of objects, which go before the link is told.
     pub(super) fn set_cable(&mut self, index: u32, on: bool) -> Result<(), i32> {
         let port = self.links.get_mut(&index).ok_or(ENODEV)?;
         port.cable = on;
         let carrier = port.link.up && on;
-        if port.link.carrier != carrier {
-            port.link.carrier = carrier;
-            self.news.tell(Input::Link(port.link.clone()));
+        if port.link.carrier == carrier {
+            return Ok(());
         }
+        port.link.carrier = carrier;
+        let link = port.link.clone();
+        if !carrier {
+            self.flush_nexthops(index);
+        }
+        self.news.tell(Input::Link(link));
         Ok(())
     }
 

@@ -5,8 +5,8 @@ use super::Kernel;
 use super::check::masked;
 use super::errno::{EEXIST, EINVAL};
 use super::fib4::Put;
+use super::news::Verb;
 use super::request::Parts;
-use crate::engine::input::Input;
 use crate::engine::route::{Hop, Route};
 
 /// IP6_RT_PRIO_USER: what IPv6 makes of no metric.
@@ -41,7 +41,7 @@ impl Kernel {
         for next in single {
             // The first makes room for the others.
             let put = if done.is_empty() { put } else { Put::Prepend };
-            match self.fib6.insert(next.clone(), put) {
+            match self.fib6.insert(next.clone().into(), put) {
                 Ok(_) => done.push(next),
                 Err(errno) => {
                     outcome = Err(errno);
@@ -53,10 +53,7 @@ impl Kernel {
         let shown = if put == Put::Append { done.last() } else { done.first() };
         let told = shown.map(|shown| self.fib6.told(shown, put == Put::Append)).unwrap_or_default();
         if !told.is_empty() {
-            // The first took somebody's place, the other hops are beside it.
-            let mut say: fn(Route) -> Input =
-                if put == Put::Replace { Input::RouteReplaced } else { Input::Route };
-            self.news.extend(told.into_iter().map(|route| core::mem::replace(&mut say, Input::Route)(route)));
+            self.tell_routes(told, if put == Put::Replace { Verb::Instead } else { Verb::Here });
         }
         if outcome.is_err() {
             for route in done {
@@ -72,7 +69,7 @@ impl Kernel {
         for hop in &parts.hops {
             let hop: Hop = *hop;
             match self.fib6.delete_one(&Parts { hops: vec![hop], ..parts.clone() }) {
-                Ok(route) => self.news.tell(Input::RouteGone(route)),
+                Ok(way) => self.tell_routes(vec![way], Verb::Gone),
                 Err(errno) => outcome = Err(errno),
             }
         }

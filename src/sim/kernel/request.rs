@@ -1,5 +1,7 @@
 //! What anyone can ask of the simulated kernel, or do to its wires.
 
+use super::fib4::Put;
+use super::nexthop::{Nexthop, PutNexthop};
 use crate::engine::Family;
 use crate::engine::input::{Address, Link};
 use crate::engine::route::{Hop, Kind, MAIN_TABLE, Names, Op, Prefix, Route};
@@ -13,6 +15,12 @@ pub enum Request {
     Op(Op),
     /// Behind what is in the place (NLM_F_CREATE | NLM_F_APPEND).
     AppendRoute(Route),
+    /// A route without hops that names a nexthop object, and how far it leads (`RT_SCOPE_*`), at which IPv6 does not look.
+    PutRouteBy(Route, u32, u8, Put),
+    /// A nexthop object.
+    PutNexthop(Nexthop, PutNexthop),
+    /// Removes a nexthop object, and what cannot be without it.
+    DeleteNexthop(u32),
     /// Removes the first route that has these parts (`ip route del` with a few words).
     DeleteRoute(Parts),
     /// Sets a link up or down.
@@ -48,6 +56,8 @@ pub struct Parts {
     pub source: Option<IpAddr>,
     /// How far it leads (`RT_SCOPE_*`). IPv6 does not look.
     pub scope: Option<u8>,
+    /// The nexthop object that it names; none is any, or none.
+    pub nexthop: Option<u32>,
 }
 
 /// `RT_SCOPE_UNIVERSE`: leads anywhere.
@@ -77,6 +87,7 @@ impl Parts {
             protocol: route.protocol,
             source: route.source,
             scope: Some(scope(route)),
+            nexthop: None,
         }
     }
 
@@ -116,6 +127,9 @@ impl Parts {
         if let Some(scope) = self.scope {
             _ = write!(words, " scope {scope}");
         }
+        if let Some(id) = self.nexthop {
+            _ = write!(words, " nhid {id}");
+        }
         words
     }
 }
@@ -143,6 +157,18 @@ impl Request {
             Self::AppendRoute(route) => {
                 format!("ip{} route append {}", six(route.family()), route.words(names))
             }
+            Self::PutRouteBy(route, id, scope, put) => {
+                let verb = match put {
+                    Put::Exclusive => "add",
+                    Put::Prepend => "prepend",
+                    Put::Append => "append",
+                    Put::Replace => "replace",
+                };
+                let (six, words) = (six(route.family()), route.words(names));
+                format!("ip{six} route {verb} {words} scope {scope} nhid {id}")
+            }
+            Self::PutNexthop(nexthop, put) => nexthop.request_words(*put, names),
+            Self::DeleteNexthop(id) => format!("ip nexthop del id {id}"),
             Self::DeleteRoute(parts) => {
                 format!("ip{} route del {}", six(parts.destination.family()), parts.words(names))
             }
