@@ -66,7 +66,9 @@ impl Kernel {
         }
         port.link.up = up;
         port.link.carrier = up && port.cable;
-        self.news.tell(Input::Link(port.link.clone()));
+        let link = port.link.clone();
+        let ready = link.carrier;
+        self.news.tell(Input::Link(link));
         if up {
             for own in self.addresses4.get(&index).cloned().unwrap_or_default() {
                 self.connect4(own);
@@ -76,7 +78,10 @@ impl Kernel {
             for own in self.addresses6.get(&index).cloned().unwrap_or_default() {
                 self.connect6(own);
             }
-            self.fib6.up(index);
+            // IPv6 waits for the carrier (Linux 6.18, `addrconf_link_ready`).
+            if ready {
+                self.fib6.up(index);
+            }
             return Ok(());
         }
         self.flush_nexthops(index);
@@ -102,7 +107,9 @@ impl Kernel {
         }
         port.link.carrier = carrier;
         let link = port.link.clone();
-        if !carrier {
+        if carrier {
+            self.fib6.up(index);
+        } else {
             self.flush_nexthops(index);
         }
         self.news.tell(Input::Link(link));
