@@ -43,9 +43,7 @@ impl Kernel {
         if self.is_up(index) {
             self.set_up(index, false)?;
         }
-        for own in self.addresses4.remove(&index).unwrap_or_default() {
-            self.gone4(own);
-        }
+        self.forget_addresses4(index);
         self.fib4.unregister(index);
         for route in self.fib6.unregister(index) {
             self.news.tell(Input::RouteGone(route));
@@ -56,6 +54,22 @@ impl Kernel {
         self.links.remove(&index);
         self.news.tell(Input::LinkGone(index));
         Ok(())
+    }
+
+    /// `inetdev_destroy`: one after the other, secondary addresses not before their primary one. The last of a network that is
+    /// left without it goes without what hung on it: routes by other links keep it as their source (Linux 6.18).
+    fn forget_addresses4(&mut self, index: u32) {
+        let mut left = self.addresses4.get(&index).cloned().unwrap_or_default();
+        while !left.is_empty() {
+            let own = left.remove(0);
+            self.addresses4.insert(index, left.clone());
+            if own.secondary && left.iter().all(|other| other.network() != own.network()) {
+                self.news.tell(Input::AddressGone(own.address));
+            } else {
+                self.gone4(own);
+            }
+        }
+        self.addresses4.remove(&index);
     }
 
     /// `ip link set up` and `down`.
