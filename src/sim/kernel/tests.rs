@@ -1,7 +1,7 @@
 //! What Linux does that one might not expect, as `tests/parity` has found it, and what parity cannot order: a full queue.
 
-use super::errno::{EEXIST, ENETUNREACH, ENOENT};
-use super::{Kernel, Parts, Request};
+use super::errno::{EEXIST, ENETUNREACH, ENOENT, ESRCH};
+use super::{Kernel, Member, Nexthop, NexthopKind, Parts, Put, PutNexthop, Request, Told};
 use crate::engine::Family;
 use crate::engine::input::{Address, Input, Link};
 use crate::engine::route::{Hop, How, Kind, MAIN_TABLE, Names, Op, Prefix, Route};
@@ -164,4 +164,73 @@ fn what_does_not_fit_the_queue_is_lost_until_it_was_read() {
     put(&mut kernel, &route(5), How::Add).unwrap();
     assert_eq!(kernel.news(), [Input::Route(route(5))]);
     assert_eq!(kernel.news(), []);
+}
+
+/// An object by a gateway, and in both families a default route that names it or, in IPv4, a group of its own.
+fn objects(kernel: &mut Kernel) {
+    let single = |id, via: &str| {
+        let hop = Hop { via: Some(ip(via)), index: WAN0 };
+        let kind = NexthopKind::Single { family: Family::of(ip(via)), hop, onlink: false };
+        Nexthop { id, protocol: 4, kind }
+    };
+    let group = NexthopKind::Group(vec![Member { id: 1, weight: 1 }]);
+    for nexthop in
+        [single(1, "192.0.11.1"), single(2, "2001:db8:11::1"), Nexthop { id: 3, protocol: 4, kind: group }]
+    {
+        kernel.request(&Request::PutNexthop(nexthop, PutNexthop::Exclusive)).unwrap();
+    }
+    for (route, id) in [(default("192.0.11.1", WAN0, 5, 16), 3), (default("2001:db8:11::1", WAN0, 5, 16), 2)]
+    {
+        let route = Route { hops: vec![], ..route };
+        kernel.request(&Request::PutRouteBy(route, id, 0, Put::Exclusive)).unwrap();
+    }
+}
+
+#[test]
+fn routes_that_name_an_object_are_told_with_its_hops() {
+    let mut kernel = kernel();
+    objects(&mut kernel);
+    let told = [default("192.0.11.1", WAN0, 5, 16), default("2001:db8:11::1", WAN0, 5, 16)];
+    assert_eq!(kernel.news(), told.map(Input::Route));
+    assert_eq!(defaults(&kernel, Family::V4), ["default via 192.0.11.1 dev wan0 proto dhcp metric 5"]);
+}
+
+#[test]
+fn an_object_does_not_outlive_the_carrier_nor_do_its_routes() {
+    let mut kernel = kernel();
+    objects(&mut kernel);
+    kernel.told();
+    kernel.request(&Request::Carrier(WAN0, false)).unwrap();
+    // Of the route of IPv4 and of the objects nothing is said; where there are no objects, routes stay.
+    let told = kernel.told();
+    let gone = Told::RouteBy(Input::RouteGone(default("2001:db8:11::1", WAN0, 5, 16)), 2);
+    assert!(matches!(told.as_slice(), [first, Told::Fact(Input::Link(_))] if *first == gone), "{told:?}");
+    assert_eq!(kernel.nexthops().count(), 0);
+    assert_eq!(defaults(&kernel, Family::V4), Vec::<String>::new());
+}
+
+#[test]
+fn a_group_goes_with_its_last_member() {
+    let mut kernel = kernel();
+    objects(&mut kernel);
+    kernel.told();
+    kernel.request(&Request::DeleteNexthop(1)).unwrap();
+    let told = kernel.told();
+    let gone = |told: &Told| match told {
+        Told::NexthopGone { nexthop, .. } => Some(nexthop.id),
+        Told::Nexthop { .. } | Told::Fact(_) | Told::RouteBy(..) => None,
+    };
+    assert_eq!(told.iter().map(gone).collect::<Vec<_>>(), [Some(1), Some(3)]);
+    assert_eq!(kernel.request(&Request::DeleteNexthop(3)), Err(ENOENT));
+    assert_eq!(defaults(&kernel, Family::V4), Vec::<String>::new());
+}
+
+#[test]
+fn a_route_of_ipv6_that_names_an_object_is_deleted_by_any_gateway() {
+    let mut kernel = kernel();
+    objects(&mut kernel);
+    let other = |via, index| Request::Op(Op::DeleteRoute(default(via, index, 5, 16)));
+    assert_eq!(kernel.request(&other("192.0.11.1", WAN0)), Err(ESRCH));
+    kernel.request(&other("2001:db8:12::9", WAN1)).unwrap();
+    assert_eq!(defaults(&kernel, Family::V6), Vec::<String>::new());
 }
