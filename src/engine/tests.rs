@@ -1,5 +1,6 @@
 //! The engine in virtual time: a small world that answers, and one test for each rule.
 
+mod conversing;
 mod monitoring;
 mod pace;
 mod reconciling;

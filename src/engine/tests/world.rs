@@ -50,6 +50,10 @@ pub(super) fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
+pub(super) fn lines(lines: &[String]) -> String {
+    lines.join("\n")
+}
+
 /// A number without pattern from a number in sequence (the finalizer of splitmix64).
 fn scatter(mut x: u64) -> u64 {
     x = x.wrapping_mul(0x9e37_79b9_7f4a_7c15);
