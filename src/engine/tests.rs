@@ -4,5 +4,7 @@ mod conversing;
 mod monitoring;
 mod pace;
 mod reconciling;
+mod returning;
 mod selecting;
+mod together;
 mod world;

@@ -1,0 +1,150 @@
+//! The way home: the stable window, what interrupts it, and what doubles it.
+
+use super::world::{MS, Path, SECOND, World, lines, settings};
+use crate::engine::input::Input;
+use crate::machine::Selection;
+use insta::assert_snapshot;
+
+#[test]
+fn going_home_takes_the_whole_stable_window_and_one_delete() {
+    let mut world = World::settled(settings(2));
+    world.carrier(0, false);
+    world.run(10 * SECOND);
+    world.timeline.clear();
+    world.ops.clear();
+    world.carrier(0, true);
+    world.run(70 * SECOND);
+    assert_snapshot!(lines(&world.timeline));
+    assert_snapshot!(lines(&world.ops), @"75.520 ip route del default via 192.0.3.1 dev eth1 proto 117 metric 5");
+}
+
+#[test]
+fn a_failed_round_in_the_window_starts_it_anew() {
+    let mut world = World::settled(settings(2));
+    world.carrier(0, false);
+    world.run(SECOND);
+    world.carrier(0, true);
+    world.run(50 * SECOND);
+    assert_eq!(world.selection(), Selection::Proving { active: 1 });
+    world.paths[0] = Path::Silent;
+    world.run(1200 * MS);
+    world.paths[0] = Path::Answers(20 * MS);
+    world.run(55 * SECOND);
+    assert_eq!(world.selection(), Selection::Proving { active: 1 }, "still on its way");
+    world.run(8 * SECOND);
+    assert_eq!(world.selection(), Selection::Primary { active: 0 });
+}
+
+#[test]
+fn a_pause_is_no_uninterrupted_health() {
+    let mut world = World::settled(settings(2));
+    world.carrier(0, false);
+    world.run(SECOND);
+    world.carrier(0, true);
+    world.run(5 * SECOND);
+    assert_eq!(world.selection(), Selection::Proving { active: 1 });
+    world.ops.clear();
+    // A suspend, and the primary died meanwhile.
+    world.paths[0] = Path::Silent;
+    world.now = world.now + 120 * SECOND;
+    world.tell(Input::Tick);
+    world.run(20 * SECOND);
+    assert_eq!(world.ops, Vec::<String>::new(), "{:#?}", world.timeline);
+}
+
+#[test]
+fn the_backup_dies_while_the_primary_is_proving_so_it_goes_home_at_once() {
+    let mut world = World::settled(settings(2));
+    world.carrier(0, false);
+    world.run(SECOND);
+    world.carrier(0, true);
+    world.run(10 * SECOND);
+    assert_eq!(world.selection(), Selection::Proving { active: 1 });
+    world.carrier(1, false);
+    assert_eq!(world.selection(), Selection::Primary { active: 0 });
+}
+
+#[test]
+fn each_failback_that_is_undone_doubles_the_window() {
+    let mut world = World::settled(settings(2));
+    let mut windows = vec![];
+    for _ in 0..8 {
+        world.carrier(0, false);
+        world.run(SECOND);
+        world.carrier(0, true);
+        let healthy = world.now;
+        while world.selection() != (Selection::Primary { active: 0 }) {
+            world.run(SECOND);
+            assert!(world.now.since(healthy) < 4000 * SECOND);
+        }
+        windows.push(world.now.since(healthy).as_secs());
+    }
+    // 60 s doubled up to an hour; each with the proof before it and the look of once a second.
+    assert_eq!(windows, [61, 121, 241, 481, 961, 1921, 3601, 3601]);
+    // A failback that holds is forgotten.
+    world.run(700 * SECOND);
+    world.carrier(0, false);
+    world.run(SECOND);
+    world.carrier(0, true);
+    world.run(62 * SECOND);
+    assert_eq!(world.selection(), Selection::Primary { active: 0 });
+}
+
+#[test]
+fn a_forced_way_home_that_is_undone_doubles_the_window_too() {
+    let mut world = World::settled(settings(2));
+    let window = |world: &mut World| {
+        world.carrier(0, false);
+        world.run(SECOND);
+        world.carrier(0, true);
+        let begin = world.now;
+        while world.selection() != (Selection::Primary { active: 0 }) {
+            world.run(SECOND);
+            assert!(world.now.since(begin) < 4000 * SECOND);
+        }
+        world.now.since(begin).as_secs()
+    };
+    assert_eq!([window(&mut world), window(&mut world)], [61, 121]);
+    // The backup dies while the primary is proving: home at once, and away again.
+    world.carrier(0, false);
+    world.run(SECOND);
+    world.carrier(0, true);
+    world.run(5 * SECOND);
+    world.carrier(1, false);
+    assert_eq!(world.selection(), Selection::Primary { active: 0 });
+    world.carrier(1, true);
+    world.run(5 * SECOND);
+    assert_eq!(window(&mut world), 481, "four in a row");
+}
+
+#[test]
+fn a_failback_that_held_until_an_order_ended_it_is_forgotten() {
+    let mut world = World::settled(settings(2));
+    for _ in 0..2 {
+        world.carrier(0, false);
+        world.run(SECOND);
+        world.carrier(0, true);
+        world.run(122 * SECOND);
+        assert_eq!(world.selection(), Selection::Primary { active: 0 });
+    }
+    world.run(700 * SECOND);
+    world.tell(Input::Drain(0));
+    world.tell(Input::Undrain(0));
+    world.run(62 * SECOND);
+    assert_eq!(world.selection(), Selection::Primary { active: 0 }, "{:#?}", world.timeline);
+}
+
+#[test]
+fn flapping_never_delays_leaving_a_dead_uplink() {
+    let mut world = World::settled(settings(2));
+    for _ in 0..5 {
+        world.carrier(0, false);
+        assert_eq!(world.selection(), Selection::Waiting { active: 1 });
+        world.carrier(0, true);
+        world.run(2 * SECOND);
+        world.carrier(1, false);
+        assert_eq!(world.selection(), Selection::Primary { active: 0 }, "the backup is dead: no window");
+        world.carrier(1, true);
+        world.run(2 * SECOND);
+    }
+}
