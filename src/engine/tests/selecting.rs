@@ -223,17 +223,3 @@ fn a_third_uplink_is_reached_and_left_in_order_of_tiers() {
     let report = world.engine.report(world.now);
     assert!(report.uplinks.iter().all(|uplink| uplink.families[0].1.health == Health::Healthy));
 }
-
-#[test]
-fn a_gateway_that_a_route_shows_is_believed_even_if_no_network_has_it() {
-    let mut wants = settings(2);
-    wants.uplinks[0].gateway = crate::engine::settings::Gateway::Auto;
-    let mut world = World::new(wants);
-    let mut shown = World::stranger(0, 100);
-    shown.hops[0].via = Some(super::world::ip("198.51.100.77"));
-    shown.onlink = true;
-    world.routes.insert(shown);
-    world.run(5 * SECOND);
-    assert_eq!(world.selection(), Selection::Primary { active: 0 }, "{:#?}", world.timeline);
-    assert_eq!(world.main_table()[0], "default via 198.51.100.77 dev eth0 proto 117 metric 10 onlink");
-}

@@ -125,7 +125,7 @@ fn a_target_that_is_dead_on_both_lines_counts_for_nothing_with_a_quorum_of_two()
         uplink.targets.truncate(2);
     }
     let mut world = World::settled(wants);
-    world.dead_target = Some(1);
+    world.dead = [(0, 1), (1, 1)].into();
     world.run(120 * SECOND);
     assert_eq!(world.selection(), Selection::Primary { active: 0 }, "{:#?}", world.timeline);
     assert!(!world.timeline.iter().any(|line| line.contains("down")), "{:#?}", world.timeline);

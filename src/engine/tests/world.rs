@@ -32,9 +32,14 @@ pub(super) struct World {
     /// `seconds: what happened`, without the zeros of a log.
     pub(super) timeline: Vec<String>,
     pub(super) ops: Vec<String>,
-    pub(super) done: bool,
-    /// This target answers nobody.
-    pub(super) dead_target: Option<u16>,
+    /// Is it over, and how much of ours was left behind?
+    pub(super) done: Option<usize>,
+    /// These targets do not answer by these uplinks.
+    pub(super) dead: BTreeSet<(Id, u16)>,
+    /// Which uplink sent probes when, and how many.
+    pub(super) sent: Vec<(Time, Id, usize)>,
+    /// Which interfaces were asked for their carrier when.
+    pub(super) asked: Vec<(Time, u32)>,
     /// How often the kernel was read.
     pub(super) dumps: u32,
     /// Refuse this many plans with this errno.
@@ -82,6 +87,21 @@ pub(super) fn settings(count: u8) -> Settings {
     }
 }
 
+/// The same with IPv6 beside IPv4: gateways 2001:db8:0::1, 2001:db8:1::1 …
+pub(super) fn dual(count: u8) -> Settings {
+    let mut settings = settings(count);
+    for (id, uplink) in (0_u8..).zip(&mut settings.uplinks) {
+        uplink.gateway6 = Gateway::Given(ip(&format!("2001:db8:{id}::1")));
+        uplink.targets.extend(["2001:db8:f::1", "2001:db8:f::2", "2001:db8:f::3"].map(ip));
+    }
+    settings
+}
+
+/// An address of an interface.
+pub(super) fn address(index: u32, text: &str, length: u8) -> Address {
+    Address { index, prefix: Prefix { address: ip(text), length }, peer: None, global: true }
+}
+
 impl World {
     pub(super) fn new(settings: Settings) -> Self {
         let links = (0..).zip(&settings.uplinks).map(|(id, uplink)| Link {
@@ -101,8 +121,10 @@ impl World {
             rules: BTreeSet::new(),
             timeline: vec![],
             ops: vec![],
-            done: false,
-            dead_target: None,
+            done: None,
+            dead: BTreeSet::new(),
+            sent: vec![],
+            asked: vec![],
             dumps: 0,
             refuse: (0, 0),
             no_linkdown: false,
@@ -209,9 +231,10 @@ impl World {
                     self.engine.handle(Input::Applied { family, generation, refused }, self.now);
                 }
                 Action::Probe { uplink, family, round, targets } => {
+                    self.sent.push((self.now, uplink, targets.len()));
                     for (target, _) in targets {
                         self.probes += 1;
-                        if self.dead_target == Some(target) {
+                        if self.dead.contains(&(uplink, target)) {
                             continue;
                         }
                         let rtt = match self.paths[usize::from(uplink)] {
@@ -247,23 +270,25 @@ impl World {
                 Action::Notice(notice) => {
                     self.timeline.push(format!("{:.3} {notice:?}", self.now.0.as_secs_f64()));
                 }
-                Action::Done { .. } => self.done = true,
-                Action::Watch { .. } | Action::Unwatch { .. } | Action::AskLink(_) => {}
+                Action::Done { refused } => self.done = Some(refused),
+                Action::AskLink(index) => self.asked.push((self.now, index)),
+                Action::Watch { .. } | Action::Unwatch { .. } => {}
             }
         }
     }
 
     fn dump(&self, family: Family) -> Dump {
-        let address = |link: &Link| Address {
-            index: link.index,
-            prefix: Prefix { address: ip(&format!("192.0.{}.10", link.index - 8)), length: 24 },
-            peer: None,
-            global: true,
+        let address = |link: &Link| {
+            let id: u8 = link.name.strip_prefix("eth")?.parse().ok()?;
+            Some(match family {
+                Family::V4 => address(link.index, &format!("192.0.{}.10", 2 + id), 24),
+                Family::V6 => address(link.index, &format!("2001:db8:{id}::10"), 64),
+            })
         };
         Dump {
             family,
             links: self.links.clone(),
-            addresses: self.links.iter().map(address).filter(|a| a.prefix.family() == family).collect(),
+            addresses: self.links.iter().filter_map(address).collect(),
             routes: self.routes.iter().filter(|route| route.family() == family).cloned().collect(),
             rules: self.rules.iter().filter(|rule| rule.family == family).cloned().collect(),
             linkdown: BTreeMap::new(),
