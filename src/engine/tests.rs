@@ -7,5 +7,6 @@ mod pace;
 mod reconciling;
 mod returning;
 mod selecting;
+mod telling;
 mod together;
 mod world;

@@ -1,10 +1,12 @@
 //! The conversation with the kernel: strangers' routes, refusals, what an earlier run left, and the end.
 
-use super::world::{MS, SECOND, World, lines, settings};
-use crate::engine::input::Input;
-use crate::engine::route::Route;
+use super::world::{MS, Path, SECOND, World, dual, lines, settings};
+use crate::engine::input::{Input, Link};
+use crate::engine::report::Notice;
+use crate::engine::route::{Op, Route};
 use crate::engine::settings::{ForeignDefaults, OnExit};
-use crate::machine::Selection;
+use crate::engine::{Action, FAREWELL, Family};
+use crate::machine::{Command, Selection, Sync};
 use insta::assert_snapshot;
 
 #[test]
@@ -158,4 +160,122 @@ fn stopping_keeps_everything_or_removes_everything() {
     world.tell(Input::Stop);
     assert_eq!(world.done, Some(0));
     assert_eq!((world.routes.clone(), world.rules.clone()), before);
+}
+
+#[test]
+fn a_refusal_after_success_is_named_again_and_tried_again_soon() {
+    let mut world = World::settled(settings(2));
+    for refusals in 1..=3 {
+        world.refuse = (1, 12);
+        world.tell(Input::Operator(Command::Use(1)));
+        world.run(60 * MS);
+        assert_eq!(world.main_table()[0], "default via 192.0.3.1 dev eth1 proto 117 metric 5");
+        world.tell(Input::Operator(Command::Use(0)));
+        assert_eq!(world.main_table().len(), 2, "home again: {:#?}", world.timeline);
+        let named = world.timeline.iter().filter(|line| line.contains("Refused")).count();
+        assert_eq!(named, refusals, "{:#?}", world.timeline);
+    }
+}
+
+#[test]
+fn an_answer_to_an_earlier_plan_says_nothing_about_the_present_one() {
+    let mut world = World::settled(settings(2));
+    let plan = |world: &mut World| {
+        let mut actions = std::iter::from_fn(|| world.engine.poll_action());
+        actions.find_map(|action| {
+            if let Action::Apply { generation, ops, .. } = action { Some((generation, ops)) } else { None }
+        })
+    };
+    let answer = |generation, refused| Input::Applied { family: Family::V4, generation, refused };
+    let sync = |world: &World| world.engine.report(world.now).families[0].sync;
+    let lost = Link { carrier: false, ..world.links[0].clone() };
+    world.engine.handle(Input::Link(lost), world.now);
+    let (first, ops) = plan(&mut world).unwrap();
+    let [Op::PutRoute(promoted, _)] = &ops[..] else { panic!("{ops:?}") };
+    world.engine.handle(Input::Route(promoted.clone()), world.now);
+    world.engine.handle(answer(first, vec![]), world.now);
+    assert_eq!(sync(&world), Sync::Clean);
+    world.engine.handle(Input::Operator(Command::Use(0)), world.now);
+    let (second, ops) = plan(&mut world).unwrap();
+    assert_eq!(ops, [Op::DeleteRoute(promoted.clone())]);
+    world.engine.handle(answer(first, vec![(0, 12)]), world.now);
+    assert_eq!(sync(&world), Sync::Applying { stale: false });
+    assert_eq!(world.engine.poll_action(), None);
+    world.engine.handle(Input::RouteGone(promoted.clone()), world.now);
+    world.engine.handle(answer(second, vec![]), world.now);
+    assert_eq!(sync(&world), Sync::Clean);
+}
+
+#[test]
+fn a_war_that_has_rested_for_a_while_begins_anew() {
+    let mut world = World::settled(settings(2));
+    let ours = world.routes.iter().find(|route| route.metric == 10 && route.is_default()).cloned().unwrap();
+    let delete = |world: &mut World| {
+        if world.routes.remove(&ours) {
+            world.tell(Input::RouteGone(ours.clone()));
+        }
+    };
+    let reasserted = |world: &World| world.engine.report(world.now).families[0].reasserted;
+    delete(&mut world);
+    assert!(world.routes.contains(&ours), "at once");
+    assert_eq!(reasserted(&world), 1);
+    for _ in 0..100 {
+        delete(&mut world);
+        world.run(100 * MS);
+    }
+    let before = reasserted(&world);
+    assert!((5..12).contains(&before), "ten seconds of war, {before} answers");
+    world.run(20 * SECOND);
+    let before = reasserted(&world);
+    delete(&mut world);
+    world.run(60 * MS);
+    delete(&mut world);
+    assert!(world.routes.contains(&ours), "{:#?}", world.timeline);
+    assert_eq!(reasserted(&world), before + 2);
+}
+
+#[test]
+fn nothing_is_adopted_but_the_promoted_route_of_an_earlier_run() {
+    let strange = World::stranger(1, 5);
+    let worse = Route { protocol: 117, metric: 20, ..strange.clone() };
+    let elsewhere = Route { protocol: 117, table: 7701, ..strange.clone() };
+    let mut world = World::new(settings(2));
+    world.paths = vec![Path::Silent; 2];
+    world.routes = [strange.clone(), worse, elsewhere].into();
+    world.run(SECOND);
+    assert_eq!(world.selection(), Selection::Boot { adopted: None, overdue: false });
+
+    let mut world = World::new(settings(2));
+    world.paths = vec![Path::Silent; 2];
+    world.routes = [Route { protocol: 117, ..strange }].into();
+    world.run(SECOND);
+    assert_eq!(world.selection(), Selection::Boot { adopted: Some(1), overdue: false });
+}
+
+#[test]
+fn the_end_waits_for_both_families_and_tells_what_could_not_be_removed() {
+    let mut wants = dual(2);
+    wants.routing.on_exit = OnExit::Remove;
+    let mut world = World::settled(wants);
+    let actions =
+        |world: &mut World| -> Vec<Action> { std::iter::from_fn(|| world.engine.poll_action()).collect() };
+    world.engine.handle(Input::Stop, world.now);
+    let plans: Vec<(Family, u64, Vec<Op>)> = actions(&mut world)
+        .into_iter()
+        .map(|action| {
+            let Action::Apply { family, generation, ops } = action else { panic!("not yet: {action:?}") };
+            (family, generation, ops)
+        })
+        .collect();
+    let [(Family::V4, FAREWELL, four), (Family::V6, FAREWELL, _)] = &plans[..] else { panic!("{plans:?}") };
+    let removals: Vec<usize> =
+        (0..four.len()).filter(|place| matches!(four[*place], Op::DeleteRoute(_))).collect();
+    // Forbidden (EPERM), and gone by itself (ESRCH).
+    let refused = vec![(removals[0], 1), (removals[1], 3)];
+    let applied = |family, refused| Input::Applied { family, generation: FAREWELL, refused };
+    world.engine.handle(applied(Family::V4, refused), world.now);
+    let words = four[removals[0]].words(&world.names());
+    assert_eq!(actions(&mut world), [Action::Notice(Notice::Refused(Family::V4, words, 1))]);
+    world.engine.handle(applied(Family::V6, vec![]), world.now);
+    assert_eq!(actions(&mut world), [Action::Done { refused: 1 }]);
 }

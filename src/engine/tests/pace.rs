@@ -1,7 +1,8 @@
 //! How often the engine wants to be woken and asks: what it costs while nothing happens.
 
-use super::world::{MS, Path, SECOND, World, settings};
+use super::world::{MS, Path, SECOND, World, ip, settings};
 use crate::engine::input::{Input, ProbeNews};
+use crate::engine::route::{Prefix, Route};
 use crate::engine::settings::{CarrierPoll, Profile};
 use crate::engine::{Action, Engine, Family, Reason, Time};
 use std::collections::BTreeSet;
@@ -60,4 +61,47 @@ fn rounds_are_never_further_apart_than_the_interval_not_even_after_a_doubt() {
     let rounds: Vec<Time> = rounds.into_iter().collect();
     assert!(rounds.len() > 8, "{rounds:?}");
     assert!(rounds.windows(2).all(|pair| pair[1].since(pair[0]) <= SECOND), "{rounds:?}");
+}
+
+#[test]
+fn a_healthy_line_in_standby_is_asked_seldom() {
+    let mut world = World::settled(settings(2));
+    world.sent.clear();
+    world.run(60 * SECOND);
+    let rounds = [0, 1].map(|line| world.sent.iter().filter(|(_, id, _)| *id == line).count());
+    assert_eq!(rounds, [60, 12]);
+}
+
+#[test]
+fn a_first_miss_has_carriers_asked_for_often() {
+    let mut settings = settings(2);
+    settings.routing.carrier_poll = CarrierPoll::Auto;
+    let mut world = World::settled(settings);
+    world.run(20 * SECOND);
+    world.asked.clear();
+    world.run(10 * SECOND);
+    let times = |world: &World| world.asked.iter().map(|(at, _)| *at).collect::<BTreeSet<Time>>().len();
+    assert_eq!(times(&world), 10, "with each round, as long as all is well");
+    world.paths[0] = Path::Silent;
+    while world.engine.report(world.now).uplinks[0].families[0].1.fails == 0 {
+        world.run(MS);
+    }
+    world.asked.clear();
+    world.run(250 * MS);
+    assert_eq!(times(&world), 5, "{:?}", world.asked);
+}
+
+#[test]
+fn others_routes_to_somewhere_are_none_of_our_business() {
+    let engine = Engine::new(settings(1), Time::ZERO);
+    let default = World::stranger(0, 100);
+    let network = Prefix { address: ip("198.51.100.0"), length: 24 };
+    let somewhere = Route { destination: network, ..default.clone() };
+    let ours = Route { protocol: 117, ..somewhere.clone() };
+    for news in [Input::Route, Input::RouteReplaced, Input::RouteGone] {
+        assert!(engine.matters(&news(default.clone())), "it competes with ours");
+        assert!(engine.matters(&news(ours.clone())));
+        assert!(!engine.matters(&news(somewhere.clone())));
+    }
+    assert!(engine.matters(&Input::LinkGone(99)));
 }

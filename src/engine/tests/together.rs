@@ -1,8 +1,8 @@
 //! What happens to several lines at once moves nothing, or moves traffic to the right one.
 
-use super::world::{MS, Path, SECOND, World, settings};
+use super::world::{MS, Path, SECOND, World, ip, settings};
 use crate::engine::input::Input;
-use crate::engine::settings::Timeout;
+use crate::engine::settings::{Settings, Timeout};
 use crate::machine::{Command, Health, Selection};
 
 #[test]
@@ -129,4 +129,51 @@ fn a_target_that_is_dead_on_both_lines_counts_for_nothing_with_a_quorum_of_two()
     world.run(120 * SECOND);
     assert_eq!(world.selection(), Selection::Primary { active: 0 }, "{:#?}", world.timeline);
     assert!(!world.timeline.iter().any(|line| line.contains("down")), "{:#?}", world.timeline);
+}
+
+/// Two lines with two targets each, of which both must answer.
+fn both_of_two() -> Settings {
+    let mut wants = settings(2);
+    wants.probe.quorum = 2;
+    for uplink in &mut wants.uplinks {
+        uplink.targets.truncate(2);
+    }
+    wants
+}
+
+#[test]
+fn a_target_that_is_dead_on_one_line_only_is_that_lines_fault() {
+    let mut world = World::settled(both_of_two());
+    world.dead = [(0, 1)].into();
+    world.run(10 * SECOND);
+    assert_eq!(world.selection(), Selection::Waiting { active: 1 }, "{:#?}", world.timeline);
+}
+
+#[test]
+fn a_target_that_only_one_line_asks_is_not_excused() {
+    let mut wants = both_of_two();
+    wants.uplinks[0].targets[1] = ip("203.0.113.99");
+    let mut world = World::settled(wants);
+    world.dead = [(0, 1)].into();
+    world.run(10 * SECOND);
+    assert_eq!(world.selection(), Selection::Waiting { active: 1 }, "{:#?}", world.timeline);
+}
+
+#[test]
+fn a_target_that_is_dead_everywhere_is_excused_only_while_another_answers() {
+    let mut world = World::settled(both_of_two());
+    let losses = |world: &World| {
+        let path = world.engine.report(world.now).uplinks[0].families[0].1.clone();
+        (path.loss_percent, path.targets[0].loss_percent, path.targets[1].loss_percent)
+    };
+    world.dead = [(0, 1), (1, 1)].into();
+    world.run(40 * SECOND);
+    let (counts, alive, dead) = losses(&world);
+    assert!(alive < dead);
+    assert_eq!(counts.to_bits(), alive.to_bits(), "the loss that counts is that of the other");
+    world.paths = vec![Path::Silent; 2];
+    world.run(10 * SECOND);
+    let (counts, alive, dead) = losses(&world);
+    assert!(alive < dead);
+    assert_eq!(counts.to_bits(), dead.to_bits(), "where nobody answers nobody is at fault himself");
 }
