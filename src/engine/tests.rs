@@ -2,6 +2,7 @@
 
 mod conversing;
 mod knowing;
+mod measuring;
 mod monitoring;
 mod pace;
 mod reconciling;
