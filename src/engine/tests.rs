@@ -10,4 +10,5 @@ mod returning;
 mod selecting;
 mod telling;
 mod together;
+mod wording;
 mod world;
