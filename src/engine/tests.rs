@@ -10,5 +10,6 @@ mod returning;
 mod selecting;
 mod telling;
 mod together;
+mod weighing;
 mod wording;
 mod world;

@@ -4,49 +4,30 @@ use super::world::{MS, SECOND, ip};
 use crate::engine::Time;
 use crate::engine::monitor::{Complaint, Monitor, News, Verdict};
 use crate::engine::settings::{Probe, Profile, Timeout};
-use std::time::Duration;
 
-fn monitor(change: impl FnOnce(&mut Probe)) -> Monitor {
+pub(super) fn monitor(change: impl FnOnce(&mut Probe)) -> Monitor {
     let mut settings = Profile::Steady.probe();
     change(&mut settings);
     Monitor::new(&settings, &["203.0.113.1", "203.0.113.2", "203.0.113.3"].map(ip))
 }
 
-fn at(ms: u64) -> Time {
+pub(super) fn at(ms: u64) -> Time {
     Time::from_millis(ms)
 }
 
 /// A good round: one answer of three.
-fn good(monitor: &mut Monitor, id: u64, now: Time) -> Vec<News> {
+pub(super) fn good(monitor: &mut Monitor, id: u64, now: Time) -> Vec<News> {
     monitor.send(id, now);
     monitor.answer(id, 0, Some(20 * MS), now + 20 * MS);
     monitor.judge(1, false, now + 20 * MS)
 }
 
-fn proven() -> Monitor {
+pub(super) fn proven() -> Monitor {
     let mut monitor = monitor(|_| {});
     assert_eq!(good(&mut monitor, 1, at(0)), []);
     assert_eq!(good(&mut monitor, 2, at(250)), []);
     assert_eq!(good(&mut monitor, 3, at(500)), [News::Verdict(Verdict::Good)]);
     monitor
-}
-
-#[test]
-fn the_timeout_follows_the_path_between_its_bounds() {
-    let mut monitor = monitor(|_| {});
-    assert_eq!(monitor.timeout(), SECOND, "nothing known: patience");
-    good(&mut monitor, 1, at(0));
-    assert_eq!(monitor.timeout(), 100 * MS, "20 ms + 4 · 10 ms is below the floor");
-    for id in 2..200 {
-        monitor.send(id, at(id * 1000));
-        monitor.answer(id, 0, Some(300 * MS), at(id * 1000 + 300));
-        monitor.judge(1, false, at(id * 1000 + 300));
-    }
-    let timeout = monitor.timeout();
-    assert!(timeout >= 300 * MS && timeout < 310 * MS, "a steady 300 ms: {timeout:?}");
-    monitor.send(500, at(500_000));
-    monitor.answer(500, 0, Some(5 * SECOND), at(505_000));
-    assert_eq!(monitor.timeout(), SECOND, "never above the ceiling");
 }
 
 #[test]
@@ -198,51 +179,86 @@ fn the_verdict_of_death_is_held_back_and_then_passed() {
 }
 
 #[test]
-fn loss_is_held_back_like_death() {
-    let mut monitor = monitor(|settings| {
-        settings.timeout = Timeout::Fixed(100 * MS);
-        settings.fall = 100;
-    });
-    for id in 1..=60 {
-        good(&mut monitor, id, at(id * 1000));
-    }
-    for id in 61..=90 {
-        monitor.send(id, at(id * 1000));
-        assert_eq!(
-            monitor.judge(1, true, at(id * 1000 + 100)),
-            [News::Missed],
-            "half of it is lost, but held back"
-        );
-    }
-    assert_eq!(monitor.judge(1, false, at(91_000)), [News::Verdict(Verdict::Lossy)]);
+fn a_line_is_undecided_while_a_round_is_open_that_left_since_and_none_since_was_good() {
+    // The last good round left at 500 ms.
+    let mut monitor = proven();
+    assert!(!monitor.is_undecided_since(at(1000)), "nothing is open");
+    monitor.send(4, at(2000));
+    assert!(monitor.is_undecided_since(at(2000)) && monitor.is_undecided_since(at(501)));
+    assert!(!monitor.is_undecided_since(at(2001)), "it left before");
+    assert!(!monitor.is_undecided_since(at(500)), "and since then one was good");
+    monitor.judge(1, false, at(2100));
+    assert!(!monitor.is_undecided_since(at(1000)), "it is decided");
 }
 
 #[test]
-fn loss_is_that_of_the_best_target_and_forgotten_after_the_window() {
+fn a_run_of_good_rounds_begins_with_its_first_and_ends_with_a_failed_one() {
     let mut monitor = proven();
-    let mut now = at(1000);
-    let mut lossy_after = None;
-    for id in 10..200_u64 {
-        monitor.send(id, now);
-        for target in 0..3 {
-            // The first target is dead by itself; of the others every third probe is lost from the 60th round on.
-            let lost = id >= 70 && (id + u64::from(target)) % 3 == 0;
-            if target > 0 && !lost {
-                monitor.answer(id, target, Some(20 * MS), now + 20 * MS);
-            }
-        }
-        let news = monitor.judge(1, false, now + 20 * MS);
-        if news.contains(&News::Verdict(Verdict::Lossy)) {
-            lossy_after.get_or_insert(id - 70);
-        }
-        now = now + SECOND;
+    assert_eq!((monitor.stable_since(), monitor.last_good()), (Some(at(0)), Some(at(500))));
+    monitor.send(4, at(2000));
+    monitor.judge(1, false, at(2100));
+    assert_eq!((monitor.stable_since(), monitor.failing_since()), (None, Some(at(2000))));
+    good(&mut monitor, 5, at(3000));
+    good(&mut monitor, 6, at(4000));
+    assert_eq!((monitor.stable_since(), monitor.failing_since()), (Some(at(3000)), None));
+    assert_eq!(monitor.last_good(), Some(at(4000)));
+}
+
+#[test]
+fn a_dead_line_is_asked_at_its_pace_until_it_answers() {
+    let mut monitor = monitor(|settings| settings.timeout = Timeout::Fixed(100 * MS));
+    for id in 1..=4 {
+        monitor.send(id, at(id * 1000));
+        monitor.judge(1, false, at(id * 1000 + 100));
     }
-    let after = lossy_after.expect("a third of the probes lost is too much");
-    assert!((30..60).contains(&after), "twenty percent of a minute at one in three: {after}");
-    for id in 200..300 {
-        good(&mut monitor, id, now);
-        now = now + SECOND;
+    assert_eq!(monitor.verdict(), Some(Verdict::Dead));
+    assert!(!monitor.is_in_doubt() && !monitor.is_suspect());
+    assert_eq!(monitor.next_round(SECOND), at(5000));
+    good(&mut monitor, 5, at(5000));
+    assert!(monitor.is_in_doubt() && !monitor.is_suspect(), "is it back?");
+    assert_eq!(monitor.next_round(SECOND), at(5250));
+}
+
+#[test]
+fn what_somebody_explains_is_lost_and_stays_lost() {
+    let mut monitor = proven();
+    let complaint = Complaint::Unreachable(ip("192.0.2.1"));
+    for (id, ms) in [(4, 2000), (5, 2100)] {
+        monitor.send(id, at(ms));
+        monitor.complain(id, 0, complaint, at(ms + 10));
+        // Once is enough, and an answer comes too late.
+        monitor.complain(id, 0, Complaint::NotSent(101), at(ms + 11));
+        monitor.answer(id, 0, Some(20 * MS), at(ms + 20));
     }
-    assert_eq!(monitor.verdict(), Some(Verdict::Good));
-    assert_eq!(Duration::from_secs(60), Profile::Steady.probe().degraded.window);
+    let target = &monitor.targets()[0];
+    assert_eq!((target.silent, target.complaint, target.window.samples()), (2, Some(complaint), 2));
+    assert_eq!((monitor.oddities().late, monitor.oddities().duplicates), (2, 0));
+    monitor.send(6, at(3000));
+    monitor.answer(6, 0, Some(20 * MS), at(3020));
+    let target = &monitor.targets()[0];
+    assert_eq!((target.silent, target.complaint), (0, None), "until it answers");
+    monitor.complain(6, 0, complaint, at(3021));
+    monitor.complain(99, 0, complaint, at(3021));
+    assert_eq!(
+        monitor.targets()[0].complaint,
+        None,
+        "what was answered cannot fail, what was not asked neither"
+    );
+}
+
+#[test]
+fn an_overflow_voids_what_is_open_and_nothing_else() {
+    let mut monitor = proven();
+    good(&mut monitor, 4, at(2000));
+    monitor.send(5, at(2100));
+    monitor.send(6, at(2200));
+    monitor.void();
+    assert_eq!(monitor.oddities().voided, 2);
+    assert_eq!(monitor.deadline(), None);
+    good(&mut monitor, 7, at(2300));
+    for id in 8..11 {
+        monitor.send(id, at(id * 1000));
+        monitor.void();
+    }
+    assert_eq!(monitor.oddities().voided, 5, "after a good round it may happen as often again");
 }
