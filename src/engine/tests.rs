@@ -5,6 +5,7 @@ mod knowing;
 mod measuring;
 mod monitoring;
 mod pace;
+mod planning;
 mod reconciling;
 mod returning;
 mod selecting;
