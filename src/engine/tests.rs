@@ -9,6 +9,7 @@ mod planning;
 mod reconciling;
 mod returning;
 mod selecting;
+mod taking;
 mod telling;
 mod together;
 mod weighing;

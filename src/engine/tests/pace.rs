@@ -1,11 +1,12 @@
 //! How often the engine wants to be woken and asks: what it costs while nothing happens.
 
 use super::world::{MS, Path, SECOND, World, ip, settings};
-use crate::engine::input::{Input, ProbeNews};
+use crate::engine::input::{Input, Link, ProbeNews};
 use crate::engine::route::{Prefix, Route};
 use crate::engine::settings::{CarrierPoll, Profile};
 use crate::engine::{Action, Engine, Family, Reason, Time};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 #[test]
 fn answers_are_judged_together_at_a_tick_that_is_due_at_once() {
@@ -104,4 +105,90 @@ fn others_routes_to_somewhere_are_none_of_our_business() {
         assert!(!engine.matters(&news(somewhere.clone())));
     }
     assert!(engine.matters(&Input::LinkGone(99)));
+}
+
+/// A world that asks for carriers and in which nothing smells.
+fn quiet(count: u8) -> World {
+    let mut settings = settings(count);
+    settings.routing.carrier_poll = CarrierPoll::Auto;
+    let mut world = World::settled(settings);
+    world.run(20_500 * MS);
+    world
+}
+
+/// When carriers were asked for in the next so many milliseconds, counted from now on.
+fn asks(world: &mut World, ms: u64) -> Vec<u64> {
+    let begin = world.now;
+    world.asked.clear();
+    world.run(Duration::from_millis(ms));
+    let since = |(at, _): &(Time, u32)| u64::try_from(at.since(begin).as_millis()).unwrap();
+    world.asked.iter().map(since).collect::<BTreeSet<u64>>().into_iter().collect()
+}
+
+#[test]
+fn whatever_happens_to_an_interface_has_carriers_asked_for_often() {
+    let mut world = quiet(2);
+    let eth0 = world.links[0].clone();
+    let tap = |index, up| Input::Link(Link { index, name: format!("tap{index}"), up, ..eth0.clone() });
+    let mut smells = |input: Input| {
+        world.tell(input);
+        let often = asks(&mut world, 300).len() > 3;
+        world.run(10_200 * MS);
+        often
+    };
+    assert!(!smells(Input::Link(eth0.clone())), "nothing has happened to it");
+    assert!(smells(tap(50, true)), "a new one");
+    assert!(!smells(tap(50, true)));
+    assert!(smells(tap(50, false)));
+    assert!(smells(Input::Link(Link { carrier: false, ..eth0.clone() })));
+    assert!(smells(tap(51, true)));
+    assert!(smells(Input::LinkGone(51)));
+    assert!(!smells(Input::LinkGone(51)), "it was gone");
+    let not_sent = ProbeNews::NotSent { round: 0, target: 0, errno: 101 };
+    assert!(smells(Input::Probe { uplink: 1, family: Family::V4, news: not_sent }));
+}
+
+#[test]
+fn a_smell_is_gone_after_five_seconds() {
+    let mut world = quiet(2);
+    world.tell(Input::Link(Link { index: 50, name: "tap0".to_owned(), ..world.links[0].clone() }));
+    let asked = asks(&mut world, 10_000);
+    let last = asked.iter().rposition(|at| at % 1000 != 500).map(|place| asked[place]);
+    assert_eq!(last, Some(5000), "{asked:?}");
+    assert!(asked.windows(2).all(|pair| pair[1] - pair[0] == 50 || pair[0] >= 4950), "{asked:?}");
+}
+
+#[test]
+fn carriers_are_asked_for_where_there_is_one() {
+    let mut world = quiet(3);
+    world.links[0].up = false;
+    world.links[1].carrier = false;
+    for link in world.links.clone() {
+        world.tell(Input::Link(link));
+    }
+    world.asked.clear();
+    world.run(SECOND);
+    let asked: BTreeSet<u32> = world.asked.iter().map(|(_, index)| *index).collect();
+    assert_eq!(asked, [12].into(), "the return of a carrier is announced without delay");
+}
+
+#[test]
+fn carriers_are_not_asked_for_if_they_are_not_to_be() {
+    let mut world = World::settled(settings(2));
+    world.carrier(0, false);
+    world.run(20 * SECOND);
+    assert_eq!(world.asked, []);
+}
+
+#[test]
+fn a_round_of_many_targets_leaves_in_bursts_side_by_side_with_those_of_other_uplinks() {
+    let mut wants = settings(2);
+    for (uplink, count) in wants.uplinks.iter_mut().zip([120, 100]) {
+        uplink.targets = (0..count).map(|n| ip(&format!("198.51.100.{n}"))).collect();
+    }
+    let mut world = World::new(wants);
+    world.run(200 * MS);
+    let first: Vec<(u128, u8, usize)> =
+        world.sent.iter().map(|(at, id, count)| (at.0.as_millis(), *id, *count)).collect();
+    assert_eq!(first, [(0, 0, 50), (0, 1, 50), (2, 0, 50), (2, 1, 50), (4, 0, 20)]);
 }
