@@ -262,3 +262,18 @@ fn an_overflow_voids_what_is_open_and_nothing_else() {
     }
     assert_eq!(monitor.oddities().voided, 5, "after a good round it may happen as often again");
 }
+
+#[test]
+fn a_target_is_silent_once_for_each_probe_that_it_leaves_unanswered() {
+    let silent = |monitor: &Monitor| monitor.targets().iter().map(|target| target.silent).collect::<Vec<_>>();
+    let mut monitor = proven();
+    assert_eq!(silent(&monitor), [0, 0, 0], "they may still answer");
+    monitor.send(4, at(2000));
+    assert_eq!(silent(&monitor), [0, 3, 3], "three good rounds without them");
+    monitor.judge(1, false, at(2100));
+    assert_eq!(silent(&monitor), [1, 4, 4], "a failed one counts at once");
+    monitor.send(5, at(4000));
+    assert_eq!(silent(&monitor), [1, 4, 4], "and only once");
+    monitor.answer(5, 1, Some(20 * MS), at(4020));
+    assert_eq!(silent(&monitor), [1, 0, 4]);
+}
