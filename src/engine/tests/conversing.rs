@@ -145,7 +145,7 @@ fn a_refusal_that_goes_on_is_named_once() {
 #[test]
 fn a_kernel_without_the_carrier_switch_gets_everything_else_and_is_named_once() {
     let mut world = World::new(settings(2));
-    world.no_linkdown = true;
+    world.no_linkdown = vec![10, 11];
     world.run(60 * SECOND);
     let named = world.timeline.iter().filter(|line| line.contains("ignore_routes_with_linkdown")).count();
     assert_eq!(named, 2, "once per interface: {:#?}", world.timeline);

@@ -113,6 +113,18 @@ fn the_carrier_switch_is_left_alone_where_it_was_on_or_is_unknown_or_is_not_to_b
 }
 
 #[test]
+fn the_carrier_switch_of_ipv6_is_read_and_set_like_that_of_ipv4() {
+    let mut world = World::new(dual(2));
+    world.linkdown6 = [(10, false), (11, true)].into();
+    world.run(5 * SECOND);
+    assert_eq!(world.linkdown6, [(10, true), (11, true)].into());
+    let set: Vec<_> = world.ops.iter().filter_map(|op| op.split_once(" sysctl net.ipv6.conf.")).collect();
+    assert_eq!(set, [("0.000", "eth0.ignore_routes_with_linkdown=1")]);
+    let notes = beside_main(&world).into_iter().filter(|line| line.starts_with("throw 100::8"));
+    assert_eq!(notes.collect::<Vec<_>>(), ["throw 100::8 table 7700 proto 117 metric 10"]);
+}
+
+#[test]
 fn an_interface_that_is_no_uplink_any_more_gets_its_carrier_switch_back() {
     let mut wants = settings(2);
     wants.uplinks.remove(0);

@@ -1,6 +1,6 @@
 //! What comes in one by one: links, routes, answers of the kernel, what routers say, orders.
 
-use super::world::{MS, Path, SECOND, World, address, settings};
+use super::world::{MS, Path, SECOND, World, address, dual, settings};
 use crate::engine::input::{Address, Input, ProbeNews};
 use crate::engine::monitor::Complaint;
 use crate::engine::report::{Notice, PathReport};
@@ -35,9 +35,9 @@ fn an_order_to_use_a_drained_uplink_is_said_to_be_impossible() {
 #[test]
 fn a_carrier_switch_that_was_refused_is_tried_again_on_a_new_interface_only() {
     let mut world = World::new(settings(2));
-    world.no_linkdown = true;
+    world.no_linkdown = vec![10, 11];
     world.run(5 * SECOND);
-    world.no_linkdown = false;
+    world.no_linkdown = vec![];
     world.ops.clear();
     world.carrier(1, false);
     world.carrier(1, true);
@@ -51,6 +51,18 @@ fn a_carrier_switch_that_was_refused_is_tried_again_on_a_new_interface_only() {
     let tried: Vec<_> = world.ops.iter().filter_map(|op| op.split_once(" sysctl ")).collect();
     assert_eq!(tried.len(), 1, "{:#?}", world.ops);
     assert_eq!(tried[0].1, "net.ipv4.conf.eth0.ignore_routes_with_linkdown=1");
+}
+
+#[test]
+fn a_carrier_switch_that_nobody_announces_is_known_to_be_set_where_it_was_not_refused() {
+    let mut world = World::new(dual(2));
+    world.no_linkdown = vec![10];
+    world.linkdown6 = [(10, false), (11, false)].into();
+    world.run(60 * SECOND);
+    assert_eq!(world.linkdown6, [(10, false), (11, true)].into());
+    assert_eq!(told(&world, "NoEffect").len(), 0, "{:#?}", world.timeline);
+    let tried = world.ops.iter().filter(|op| op.contains(" sysctl net.ipv6.")).count();
+    assert_eq!(tried, 2, "once each: {:#?}", world.ops);
 }
 
 #[test]
@@ -166,16 +178,28 @@ fn what_a_router_or_our_own_kernel_says_of_a_probe_is_told() {
 }
 
 #[test]
-fn a_stranger_who_replaces_a_route_of_another_metric_or_table_takes_none_of_ours() {
+fn a_route_that_takes_the_place_of_one_that_we_never_saw_is_heard_of_and_costs_none_of_ours() {
     let mut world = World::settled(settings(2));
-    let before = world.routes.clone();
-    for his in [World::stranger(0, 50), Route { table: 100, ..World::stranger(0, 10) }] {
-        world.routes.insert(his.clone());
-        world.tell(Input::RouteReplaced(his));
-    }
+    let (before, dumps) = (world.routes.clone(), world.dumps);
+    let his = World::stranger(0, 15);
+    world.routes.insert(his.clone());
+    world.tell(Input::RouteReplaced(his));
+    assert_eq!(told(&world, "Outranked").len(), 1);
     world.run(SECOND);
-    assert_eq!(world.ops, Vec::<String>::new(), "{:#?}", world.timeline);
+    assert_eq!((world.ops.len(), world.dumps), (0, dumps), "{:#?}", world.timeline);
     assert!(before.is_subset(&world.routes));
+}
+
+#[test]
+fn a_route_that_is_known_takes_the_place_of_another_all_the_same() {
+    let mut world = World::settled(settings(2));
+    let ours = world.routes.iter().find(|route| route.metric == 10 && route.is_default()).cloned().unwrap();
+    let his = World::stranger(0, 10);
+    world.routes.insert(his.clone());
+    world.tell(Input::Route(his.clone()));
+    world.routes.remove(&ours);
+    world.tell(Input::RouteReplaced(his));
+    assert!(world.routes.contains(&ours), "{:#?}", world.ops);
 }
 
 #[test]

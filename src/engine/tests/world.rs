@@ -44,8 +44,10 @@ pub(super) struct World {
     pub(super) dumps: u32,
     /// Refuse this many plans with this errno.
     pub(super) refuse: (u32, i32),
-    /// The kernel cannot pass over routes without carrier.
-    pub(super) no_linkdown: bool,
+    /// On these interfaces the kernel cannot pass over routes without carrier.
+    pub(super) no_linkdown: Vec<u32>,
+    /// The same switch of IPv6 by index, where there is one.
+    pub(super) linkdown6: BTreeMap<u32, bool>,
     pending: BTreeMap<(Time, u64), Input>,
     sequence: u64,
     probes: u64,
@@ -127,7 +129,8 @@ impl World {
             asked: vec![],
             dumps: 0,
             refuse: (0, 0),
-            no_linkdown: false,
+            no_linkdown: vec![],
+            linkdown6: BTreeMap::new(),
             pending: BTreeMap::new(),
             sequence: 0,
             probes: 0,
@@ -291,7 +294,7 @@ impl World {
             addresses: self.links.iter().filter_map(address).collect(),
             routes: self.routes.iter().filter(|route| route.family() == family).cloned().collect(),
             rules: self.rules.iter().filter(|rule| rule.family == family).cloned().collect(),
-            linkdown: BTreeMap::new(),
+            linkdown: if family == Family::V6 { self.linkdown6.clone() } else { BTreeMap::new() },
         }
     }
 
@@ -325,8 +328,12 @@ impl World {
                 }
                 Op::DeleteRule(rule) if self.rules.remove(&rule) => news.push(Input::RuleGone(rule)),
                 Op::DeleteRoute(_) | Op::DeleteRule(_) => refused.push((index, 3)),
-                Op::IgnoreLinkdown { .. } if self.no_linkdown => refused.push((index, 95)),
-                Op::IgnoreLinkdown { index, on, .. } => {
+                Op::IgnoreLinkdown { index: link, .. } if self.no_linkdown.contains(&link) => {
+                    refused.push((index, 95));
+                }
+                // It is a file, and tells nobody.
+                Op::IgnoreLinkdown { family: Family::V6, index, on } => _ = self.linkdown6.insert(index, on),
+                Op::IgnoreLinkdown { family: Family::V4, index, on } => {
                     let link = self.links.iter_mut().find(|link| link.index == index).unwrap();
                     link.ignore_linkdown = Some(on);
                     news.push(Input::Link(link.clone()));
