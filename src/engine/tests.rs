@@ -6,6 +6,7 @@ mod measuring;
 mod monitoring;
 mod pace;
 mod planning;
+mod reading;
 mod reconciling;
 mod returning;
 mod selecting;
