@@ -3,7 +3,7 @@
 use super::world::{MS, Path, SECOND, World, address, dual, ip, settings};
 use crate::engine::input::Input;
 use crate::engine::plan::{SHELF, ours, own_targets};
-use crate::engine::route::{Hop, Kind, MAIN_TABLE, Prefix, Route};
+use crate::engine::route::{Hop, Kind, MAIN_TABLE, Prefix, Route, Rule};
 use crate::engine::settings::{ForeignDefaults, MAX_UPLINKS, OnExit};
 use crate::engine::{Family, Settings};
 use crate::machine::Selection;
@@ -255,4 +255,26 @@ fn a_target_of_ones_own_is_found_in_its_family() {
     let found = |family| own_targets(&wants, family, &own).collect::<Vec<_>>();
     assert_eq!(found(Family::V4), [("wan0", ip("203.0.113.2"))]);
     assert_eq!(found(Family::V6), [("wan0", ip("2001:db8:f::3"))]);
+}
+
+#[test]
+fn a_strangers_rule_is_left_alone_and_one_that_an_earlier_run_left_is_removed() {
+    let mut world = World::new(settings(1));
+    let rule = |priority, protocol| Rule {
+        family: Family::V4,
+        priority,
+        from: None,
+        oif: None,
+        mark: None,
+        table: 7700,
+        suppress_prefixlength: None,
+        protocol,
+        strange: false,
+    };
+    let his = [rule(0, 2), rule(7750, 0), rule(7699, 117), rule(8000, 117)];
+    let ours = [rule(7750, 117), rule(7999, 117)];
+    world.rules = his.iter().chain(&ours).cloned().collect();
+    world.run(5 * SECOND);
+    assert!(his.iter().all(|rule| world.rules.contains(rule)), "{:#?}", world.ops);
+    assert!(!ours.iter().any(|rule| world.rules.contains(rule)), "{:#?}", world.ops);
 }

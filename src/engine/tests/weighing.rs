@@ -174,3 +174,12 @@ fn delay_and_loss_that_count_are_those_of_the_target_that_completes_the_quorum()
     let losses = [1, 2, 3].map(|quorum| format!("{:.0}", monitor.loss_percent(quorum)));
     assert_eq!(losses, ["0", "25", "50"]);
 }
+
+#[test]
+fn seldom_as_it_asks_the_gentle_profile_looks_at_as_many_probes_as_the_steady_one() {
+    let probes = |profile: Profile| {
+        let probe = profile.probe();
+        probe.degraded.window.as_millis() / probe.interval.as_millis()
+    };
+    assert_eq!([Profile::Steady, Profile::Gentle].map(probes), [60, 60]);
+}
