@@ -77,3 +77,14 @@ fn a_window_is_as_old_as_the_first_probe_that_it_counted() {
     window.count(at(5000), None);
     assert_eq!(window.age(at(9000)), 8 * SECOND);
 }
+
+#[test]
+fn a_delay_beyond_all_bounds_does_a_window_no_harm() {
+    let mut window = Window::new(30 * SECOND);
+    window.count(at(1000), Some(Duration::MAX));
+    window.count(at(1000), Some(Duration::MAX));
+    assert!(window.rtt() > Some(Duration::from_secs(1_000_000)));
+    window.slide(at(100_000));
+    window.count(at(100_000), Some(MS));
+    assert_eq!(window.rtt(), Some(MS));
+}

@@ -3,10 +3,12 @@
 use super::world::{MS, Path, SECOND, World, address, dual, ip, settings};
 use crate::engine::input::Input;
 use crate::engine::plan::{SHELF, ours, own_targets};
+use crate::engine::reconcile::is_routed;
 use crate::engine::route::{Hop, Kind, MAIN_TABLE, Prefix, Route, Rule};
 use crate::engine::settings::{ForeignDefaults, MAX_UPLINKS, OnExit};
 use crate::engine::{Family, Settings};
 use crate::machine::Selection;
+use std::collections::BTreeSet;
 
 /// All but the main table: routes by table and metric, and rules by priority.
 fn beside_main(world: &World) -> Vec<String> {
@@ -277,4 +279,48 @@ fn a_strangers_rule_is_left_alone_and_one_that_an_earlier_run_left_is_removed() 
     world.run(5 * SECOND);
     assert!(his.iter().all(|rule| world.rules.contains(rule)), "{:#?}", world.ops);
     assert!(!ours.iter().any(|rule| world.rules.contains(rule)), "{:#?}", world.ops);
+}
+
+#[test]
+fn what_comes_comes_from_the_end_of_the_way_and_what_goes_goes_from_its_beginning() {
+    let mut wants = settings(1);
+    wants.routing.kernel_carrier = false;
+    wants.routing.on_exit = OnExit::Remove;
+    let mut world = World::settled(wants.clone());
+    let place = |op: &String| match op.as_str() {
+        op if op.contains(" rule ") => "rule",
+        op if op.contains(" table ") => "table",
+        _ => "main",
+    };
+    world.tell(Input::Stop);
+    let mut going: Vec<&str> = world.ops.iter().map(place).collect();
+    going.dedup();
+    assert_eq!(going, ["main", "rule", "table"], "{:#?}", world.ops);
+    let mut world = World::new(wants);
+    world.run(SECOND);
+    let mut coming: Vec<&str> = world.ops.iter().map(place).collect();
+    coming.dedup();
+    assert_eq!(coming, ["table", "rule", "main"], "{:#?}", world.ops);
+}
+
+#[test]
+fn a_move_between_two_backups_is_one_message() {
+    let mut world = World::settled(settings(3));
+    world.carrier(0, false);
+    world.ops.clear();
+    world.carrier(1, false);
+    assert_eq!(world.ops, ["5.000 ip route replace default via 192.0.4.1 dev eth2 proto 117 metric 5"]);
+}
+
+#[test]
+fn a_default_route_in_the_main_table_that_sends_packets_somewhere_makes_it_routed() {
+    let routed = |route: Route| is_routed(&[route].into(), Family::V4);
+    let default = World::stranger(0, 0);
+    assert!(routed(default.clone()));
+    assert!(!routed(Route { table: 7700, ..default.clone() }));
+    assert!(!routed(Route { kind: Kind::Prohibit, ..default.clone() }));
+    let network = Prefix { address: ip("198.51.100.0"), length: 24 };
+    assert!(!routed(Route { destination: network, ..default.clone() }));
+    assert!(!is_routed(&[default].into(), Family::V6));
+    assert!(!is_routed(&BTreeSet::new(), Family::V4));
 }
