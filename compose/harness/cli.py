@@ -1,0 +1,211 @@
+"""The command line of scripts/drill, and what it prints."""
+
+import argparse
+import importlib
+import json
+import os
+import pkgutil
+import signal
+import subprocess
+import sys
+import time
+
+from . import image, setup
+from .drill import DRILLS, Row, run
+from .errors import Trouble
+from .host import Host
+from .world import World, remove
+
+COLOURS = {"ok": "\033[32m", "BROKEN": "\033[1;31m", "not yet": "\033[33m"}
+
+
+def parse(argv):
+    parser = argparse.ArgumentParser(
+        prog="scripts/drill",
+        description="Brings up a branch office with two providers in containers, breaks it, and measures at a client what was lost.",
+        epilog="Exit codes: 0 every promise kept, 1 one was broken, 2 the drills could not be run.",
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="drills to run; all of them without")
+    parser.add_argument("--list", action="store_true", help="print the drills and end")
+    parser.add_argument("--keep", action="store_true", help="leave everything running at the end, and say how to get in")
+    parser.add_argument("--clean", action="store_true", help="remove what an earlier run has left, and end")
+    parser.add_argument("--json", metavar="FILE", help="write the results there as well (- is standard output)")
+    parser.add_argument("--repeat", type=int, default=1, metavar="N", help="all of it so many times")
+    parser.add_argument("--binary", metavar="FILE", help="this uplinkd instead of the checkout's")
+    parser.add_argument("--image", metavar="NAME", help="this image instead of a new one")
+    parser.add_argument("--build", metavar="NAME", help="build the image under that name, leave it there, and end")
+    parser.add_argument("--setup", action="store_true", help="print the commands that install what is missing")
+    parser.add_argument("--yes", action="store_true", help="with --setup: run them")
+    return parser.parse_args(argv)
+
+
+def main(checkout, argv):
+    arguments = parse(argv)
+    # Whoever ends us with SIGTERM wants the same as with Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return dispatch(checkout, arguments)
+    except Trouble as trouble:
+        print(f"error: {trouble}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+
+
+def dispatch(checkout, arguments):
+    if arguments.setup:
+        return setup.setup(arguments.yes)
+    load()
+    if arguments.list:
+        for one in sorted(DRILLS.values(), key=lambda one: one.number):
+            print(f"{one.number:>2}  {one.name:<22} {one.does}" + (f" (not yet: {one.not_yet})" if one.not_yet else ""))
+        return 0
+    unknown = [name for name in arguments.names if name not in DRILLS]
+    if unknown:
+        raise Trouble(f"there is no drill {', '.join(unknown)}: `scripts/drill --list` shows them all")
+    say = Progress()
+    host = Host(say)
+    remove(host)
+    if arguments.clean:
+        say("nothing of an earlier run is left")
+        return 0
+    if arguments.build:
+        image.build(host, "", binary(checkout, arguments), checkout, arguments.build, say)
+        return 0
+    return whole(host, checkout, arguments, say)
+
+
+def load():
+    """All drills there are."""
+    import drills
+
+    for module in pkgutil.iter_modules(drills.__path__):
+        importlib.import_module(f"drills.{module.name}")
+
+
+def binary(checkout, arguments):
+    """The uplinkd to be tried: the checkout's, freshly built, if no other is named."""
+    if arguments.binary:
+        return os.path.abspath(arguments.binary)
+    done = subprocess.run(["cargo", "build", "--quiet", "--bin", "uplinkd"], cwd=checkout, check=False)
+    if done.returncode != 0:
+        raise Trouble("`cargo build` failed: see its words above; --binary FILE takes one that is built already")
+    return os.path.join(target(checkout), "debug", "uplinkd")
+
+
+def target(checkout):
+    return os.environ.get("CARGO_TARGET_DIR") or os.path.join(checkout, "target")
+
+
+def whole(host, checkout, arguments, say):
+    """The world up, the drills, the world down, the table."""
+    label = f"run-{os.getpid()}"
+    begun = time.monotonic()
+    world, rows = None, []
+    try:
+        name = arguments.image or image.build(host, label, binary(checkout, arguments), checkout, None, say)
+        world = World(host, checkout, name, label, say)
+        world.up()
+        chosen = sorted(
+            (DRILLS[name] for name in arguments.names or DRILLS), key=lambda one: (one.number, one.name)
+        )
+        rows = play(world, chosen, arguments, os.path.join(target(checkout), "drills"), say)
+    finally:
+        # A second Ctrl-C must not leave half of it behind.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if world and arguments.keep:
+            explain_keep(host, world)
+        elif world:
+            world.down()
+        else:
+            remove(host)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    seconds = time.monotonic() - begun
+    print_table(rows, seconds)
+    if arguments.json:
+        write_json(arguments.json, rows, seconds, host)
+    return 0 if all(row.ok is not False for row in rows) else 1
+
+
+def play(world, chosen, arguments, failures, say):
+    rows, number = [], 0
+    for round_number in range(arguments.repeat):
+        if arguments.repeat > 1:
+            say(f"round {round_number + 1} of {arguments.repeat}")
+        for one in chosen:
+            if one.not_yet:
+                rows += [Row(one.name, one.does, f"not yet: {one.not_yet}", None)] if round_number == 0 else []
+                continue
+            number += 1
+            rows += run(world, one, number, say, failures)
+    return rows
+
+
+def explain_keep(host, world):
+    names = " ".join(f"{key}={host.environment[key]}" for key in ("CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF"))
+    print(
+        f"\neverything is left running. To get in:\n"
+        f"  {names} podman exec -it {world.container('router')} sh      (or isp1, isp2, internet, client)\n"
+        f"logs and journals are in {world.folder}. To remove it all:\n  scripts/drill --clean; rm -r {world.folder}"
+    )
+
+
+class Progress:
+    """One line for each thing that happens."""
+
+    def __init__(self):
+        self.begun = time.monotonic()
+
+    def __call__(self, what):
+        print(f"{time.monotonic() - self.begun:7.1f} s  {colour(what)}", flush=True)
+
+
+def colour(text):
+    if not sys.stdout.isatty() or "NO_COLOR" in os.environ:
+        return text
+    for word, code in COLOURS.items():
+        if text.lstrip().startswith(word):
+            return text.replace(word, f"{code}{word}\033[0m", 1)
+    return text
+
+
+def verdict(row):
+    return "not yet" if row.ok is None else "ok" if row.ok else "BROKEN"
+
+
+def print_table(rows, seconds):
+    if not rows:
+        return
+    cells = [("drill", "promise", "measured", "ok")]
+    last = None
+    for row in rows:
+        cells.append(("" if row.drill == last else row.drill, row.promise, row.measured, verdict(row)))
+        last = row.drill
+    widths = [max(len(line[column]) for line in cells) for column in range(3)]
+    print()
+    for line in cells:
+        padded = "  ".join(text.ljust(width) for text, width in zip(line, widths))
+        print(f"{padded}  {colour(line[3])}")
+    broken = sum(row.ok is False for row in rows)
+    later = len({row.drill for row in rows if row.ok is None})
+    drills = len({row.drill for row in rows if row.ok is not None})
+    print(
+        f"\n{drills} drills, {sum(row.ok is not None for row in rows)} promises, {broken} broken; {later} not yet; {seconds:.0f} s"
+    )
+
+
+def write_json(path, rows, seconds, host):
+    value = {
+        "version": 1,
+        "seconds": round(seconds, 1),
+        "ok": all(row.ok is not False for row in rows),
+        "adapted": [{"what": what, "why": why} for what, why in host.changes],
+        "promises": [vars(row) for row in rows],
+    }
+    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+    if path == "-":
+        sys.stdout.write(text)
+    else:
+        with open(path, "w") as file:
+            file.write(text)

@@ -1,0 +1,195 @@
+"""A drill: what it does is a function, what it promises is checked by measuring."""
+
+import os
+import shutil
+import time
+from dataclasses import dataclass, field
+
+from .daemon import Daemon
+from .errors import Broken, Trouble
+from .traffic import NAMES, NATED, PLAIN, Traffic
+
+DRILLS = {}
+# A cable that is pulled costs no more than this, silence behind a live gateway no more than that.
+CABLE_S, SILENCE_S = 0.150, 2.0
+# What the kernel drops of a masqueraded flow that changes its line.
+MASQUERADE_DROPS = 1
+
+
+# What an uplink needs to be proven healthy before its window begins, and a busy machine to show it.
+SLACK_S = 2.5
+
+
+@dataclass
+class Drill:
+    name: str
+    number: int
+    does: str
+    act: object
+    not_yet: str = None
+
+
+@dataclass
+class Row:
+    """A line of the table."""
+
+    drill: str
+    promise: str
+    measured: str
+    ok: bool | None
+
+
+def drill(name, number, does):
+    """Makes a function a drill."""
+
+    def add(act):
+        DRILLS[name] = Drill(name, number, does, act)
+        return act
+
+    return add
+
+
+def not_yet(name, number, does, why):
+    """A drill for something that uplinkd does not have: shown, never passed."""
+    DRILLS[name] = Drill(name, number, does, None, why)
+
+
+@dataclass
+class Site:
+    """What a drill works with."""
+
+    world: object
+    drill: Drill
+    number: int
+    say: object
+    rows: list = field(default_factory=list)
+    traffic: Traffic = None
+    daemon: Daemon = None
+    expected: list = field(default_factory=lambda: ["wan1"])
+    papers: list = field(default_factory=list)
+
+    def __post_init__(self):
+        self.name = f"{self.drill.name}-{self.number}"
+        self.lines = self.world.lines
+        self.daemon = Daemon(self.world, self.name)
+
+    # Before and after.
+
+    def begin(self, window_s=4, keepalive=False, traffic=True, **more):
+        """The daemon at rest on the first uplink, both healthy, and traffic that flows."""
+        self.daemon.configure(window_s, **more)
+        self.daemon.start()
+        self.daemon.rest()
+        if traffic:
+            self.traffic = Traffic(self.world, self.number, self.name, keepalive)
+        self.step("at rest on wan1, traffic flows")
+
+    def step(self, what):
+        self.say(f"  {what}")
+
+    def moves(self, *uplinks):
+        """By which uplinks traffic goes in this drill, one after the other, and no others."""
+        self.expected = ["wan1", *uplinks]
+
+    # Promises.
+
+    def promise(self, promise, measured, ok):
+        self.rows.append(Row(self.drill.name, promise, measured, ok))
+        self.say(f"  {'ok    ' if ok else 'BROKEN'} {promise}: {measured}")
+
+    def gap_at_most(self, what, begin, limit_s, end=None):
+        """The longest time without an answered datagram, of the worse flow."""
+        losses = self.traffic.losses(begin, end)
+        worst = max(one.gap_s for one in losses.values())
+        self.promise(f"{what}: gap ≤ {ms(limit_s)}", f"{ms(worst)}; {counts(losses)}", worst <= limit_s)
+        return worst
+
+    def lost_nothing(self, what, begin, end=None, moves=1):
+        """Nothing of the plain flow; of the masqueraded one what the kernel drops at each move."""
+        losses = self.traffic.losses(begin, end)
+        allowed = {PLAIN: 0, NATED: MASQUERADE_DROPS * moves}
+        ok = all(one.lost <= allowed[flow] and one.sent > 0 for flow, one in losses.items())
+        self.promise(f"{what}: nothing lost" + (f" (masqueraded ≤ {moves})" if moves else ""), counts(losses), ok)
+
+    def home_after_the_window(self, since, what="failback", slack_s=SLACK_S):
+        """Traffic is back on the first provider after the stable window and not before, as the far end saw it."""
+        at = self.traffic.arrived(1, since)
+        low, high = self.daemon.window_s, self.daemon.window_s + slack_s
+        took = None if at is None else at - since
+        measured = "never" if took is None else ms(took)
+        self.promise(f"{what}: home after {low} to {high:.1f} s", measured, took is not None and low <= took <= high)
+
+    def standing_promises(self):
+        """What every drill promises, checked when it is over."""
+        switches = self.daemon.switches()
+        told = [new for _, _, new in switches if new]
+        words = " → ".join(told) or "none"
+        self.promise(f"switches: {' → '.join(self.expected)}", words, told == self.expected)
+        if self.traffic and len(self.expected) >= 1:
+            path = [f"wan{word}" for _, word in self.traffic.path()]
+            self.papers.append(f"path seen at the far end: {path}")
+            if path != self.expected:
+                self.promise("the far end sees the same path", " → ".join(path), False)
+        words, good = self.daemon.replay()
+        self.promise("journal replays identically", words, good)
+        errors = self.daemon.errors()
+        self.promise("no ERROR in the log", f"{len(errors)}: {errors[0]}" if errors else "none", not errors)
+        left = self.daemon.cleanup()
+        self.promise("cleanup leaves nothing of ours", f"{len(left)}: {left[0]}" if left else "nothing", not left)
+
+    def save(self, folder):
+        """Log, journal and configuration of the daemon, what the client has written, and the containers' own logs."""
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.daemon.here, folder)
+        if self.traffic:
+            shutil.copytree(self.traffic.folder, os.path.join(folder, "client"))
+        with open(os.path.join(folder, "promises.txt"), "w") as file:
+            file.writelines(f"{'ok' if row.ok else 'BROKEN'}\t{row.promise}\t{row.measured}\n" for row in self.rows)
+            file.writelines(f"{line}\n" for line in self.papers)
+        with open(os.path.join(folder, "router.txt"), "w") as file:
+            for words in ("address", "rule", "route show table all"):
+                file.write(f"# ip {words}\n{self.world.router.run('ip', *words.split()).out}\n")
+        self.world.save_logs(folder)
+
+
+def run(world, one, number, say, failures):
+    """One drill from health to health. Returns its rows."""
+    begun = time.monotonic()
+    say(f"{one.number:>2} {one.name}: {one.does}")
+    site = Site(world, one, number, say)
+    try:
+        one.act(site)
+    except Broken as broken:
+        site.promise("comes to its end", str(broken), False)
+    try:
+        if site.traffic:
+            site.traffic.stop()
+        if site.daemon.running:
+            site.daemon.stop()
+        site.daemon.enable(False)
+        site.standing_promises()
+    except Broken as broken:
+        site.promise("ends in order", str(broken), False)
+    if not all(row.ok for row in site.rows):
+        folder = os.path.join(failures, site.name)
+        site.save(folder)
+        say(f"  log, journal and records are in {folder}")
+    world.lines.mend()
+    say(f"  done in {time.monotonic() - begun:.1f} s")
+    return site.rows
+
+
+def ms(seconds):
+    return f"{seconds * 1000:.0f} ms" if seconds < 10 else f"{seconds:.1f} s"
+
+
+def counts(losses):
+    """How many were lost of how many, up and down, of each flow."""
+    words = []
+    for flow, one in losses.items():
+        ways = f" ({one.up} up, {one.down} down)" if one.lost else ""
+        words.append(f"{NAMES[flow]} {one.lost} of {one.sent}{ways}")
+    return ", ".join(words)
+
+
+__all__ = ["CABLE_S", "DRILLS", "SILENCE_S", "Broken", "Site", "Trouble", "drill", "ms", "not_yet", "run"]

@@ -1,0 +1,123 @@
+"""What the client sent, and what became of it."""
+
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass
+
+from .errors import Broken
+
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "inside"))
+import records  # noqa: E402
+import roles  # noqa: E402
+
+# A datagram whose answer comes later than this counts as lost.
+GRACE_S = 0.4
+# Traffic flows when nothing was lost for so long.
+FLOWING_S = 0.3
+PER_SECOND = 1000
+NATED, PLAIN, KEEPALIVE = 1, 2, 3
+NAMES = {NATED: "masqueraded", PLAIN: "plain", KEEPALIVE: "keepalive"}
+
+
+@dataclass
+class Losses:
+    sent: int
+    up: int
+    down: int
+    gap_s: float
+
+    @property
+    def lost(self):
+        return self.up + self.down
+
+
+class Traffic:
+    """Two flows of 1000 datagrams a second and a download, from now until `stop`."""
+
+    def __init__(self, world, number, name, keepalive=False):
+        self.world, self.base = world, number * 16
+        self.folder = os.path.join(world.client.folder, name)
+        os.makedirs(self.folder, exist_ok=True)
+        self.seen_path = os.path.join(world.internet.folder, "seen.bin")
+        self.seen_from = os.path.getsize(self.seen_path) if os.path.exists(self.seen_path) else 0
+        there, flows = f"/state/{name}", [f"{self.base + NATED}:{roles.CLIENT_NATED}:{PER_SECOND}", f"{self.base + PLAIN}:{roles.CLIENT_PLAIN}:{PER_SECOND}"]
+        if keepalive:
+            flows.append(f"{self.base + KEEPALIVE}:{roles.CLIENT_NATED}:1")
+        tool = ["/usr/bin/python3", "/drill/client.py"]
+        world.client.start("udp", *tool, "udp", there, *flows)
+        world.client.start("download", *tool, "download", there, roles.CLIENT_NATED)
+        self.running = True
+        self.flows()
+
+    def stop(self):
+        if self.running:
+            self.running = False
+            for name in ("udp", "download"):
+                self.world.client.signal(name, 9)
+                self.world.client.wait(name, 5)
+
+    def flows(self, deadline_s=15):
+        """Waits until nothing is lost."""
+        end = time.monotonic() + deadline_s
+        while time.monotonic() < end:
+            begin = time.monotonic()
+            time.sleep(FLOWING_S)
+            if all(losses.lost == 0 and losses.sent > 50 for losses in self.losses(begin).values()):
+                return
+        raise Broken(f"traffic does not flow: not {FLOWING_S} s without a loss within {deadline_s} s")
+
+    def book(self, name, flow):
+        """{sequence: (time, word)} of one flow."""
+        start, path = (self.seen_from, self.seen_path) if name == "seen" else (0, os.path.join(self.folder, f"{name}.bin"))
+        if not os.path.exists(path):
+            return {}
+        with open(path, "rb") as file:
+            file.seek(start)
+            data = file.read()
+        data = data[: len(data) - len(data) % records.RECORD.size]
+        return {sequence: (at, word) for number, sequence, at, word in records.RECORD.iter_unpack(data) if number == self.base + flow}
+
+    def losses(self, begin, end=None, flows=(NATED, PLAIN)):
+        """What was lost of that which was sent from one moment to another (now), for each flow."""
+        end = end or time.monotonic()
+        wait = end + GRACE_S + 2 * records.FLUSH_S - time.monotonic()
+        time.sleep(max(0.0, wait))
+        return {flow: self.of_flow(flow, begin, end) for flow in flows}
+
+    def of_flow(self, flow, begin, end):
+        seen, back = self.book("seen", flow), self.book("back", flow)
+        span = sorted((at, sequence) for sequence, (at, _) in self.book("sent", flow).items() if begin <= at < end)
+        up = down = 0
+        gap, last = 0.0, begin
+        for at, sequence in span:
+            if sequence in back and back[sequence][0] - at <= GRACE_S:
+                gap, last = max(gap, at - last), at
+            elif sequence in seen:
+                down += 1
+            else:
+                up += 1
+        return Losses(len(span), up, down, max(gap, end - last) if span else end - begin)
+
+    def path(self, begin=0.0, flow=PLAIN):
+        """By whose line the far end saw the flow, in the order in which it was sent: [(time, provider)] at each change."""
+        changes = []
+        for _, (at, word) in sorted(self.book("seen", flow).items()):
+            if at >= begin and (not changes or changes[-1][1] != word):
+                changes.append((at, word))
+        return changes
+
+    def arrived(self, provider, begin, flow=PLAIN):
+        """When the far end first saw the flow by that provider since a moment, or None."""
+        times = [at for at, word in self.book("seen", flow).values() if word == provider and at >= begin]
+        return min(times, default=None)
+
+    def downloads(self, begin=0.0):
+        """What the downloads went through: events with their times."""
+        path = os.path.join(self.folder, "download.jsonl")
+        if not os.path.exists(path):
+            return []
+        with open(path) as file:
+            events = [json.loads(line) for line in file if line.endswith("\n")]
+        return [event for event in events if event["t"] >= begin]
