@@ -66,9 +66,15 @@ class Daemon:
         elif os.path.exists(path):
             os.unlink(path)
 
-    def start(self):
-        self.router.start("daemon", *RUN, log=f"{self.there}/uplinkd.log")
+    def start(self, binary=UPLINKD):
+        self.router.start("daemon", binary, *RUN[1:], log=f"{self.there}/uplinkd.log")
         self.running = True
+
+    def copy(self):
+        """Another file with the same program, as an upgrade brings it."""
+        path = f"{self.there}/uplinkd"
+        self.router.do("busybox", "cp", UPLINKD, path)
+        return path
 
     def kill(self):
         """kill -9. Returns when that was."""

@@ -111,25 +111,42 @@ class Site:
         ok = all(one.lost <= allowed[flow] and one.sent > 0 for flow, one in losses.items())
         self.promise(f"{what}: nothing lost" + (f" (masqueraded ≤ {moves})" if moves else ""), counts(losses), ok)
 
-    def home_after_the_window(self, since, what="failback", slack_s=SLACK_S):
-        """Traffic is back on the first provider after the stable window and not before, as the far end saw it."""
+    def comes_home(self, since, what="failback", low_s=None, slack_s=SLACK_S, deadline_s=20):
+        """Back on the first provider after the stable window and not before, as the far end sees it, and nothing is lost."""
+        self.daemon.wait_for("primary", "wan1", deadline_s)
+        time.sleep(0.5)
+        low_s = self.daemon.window_s if low_s is None else low_s
         at = self.traffic.arrived(1, since)
-        low, high = self.daemon.window_s, self.daemon.window_s + slack_s
         took = None if at is None else at - since
+        ok = took is not None and low_s <= took <= self.daemon.window_s + slack_s
         measured = "never" if took is None else ms(took)
-        self.promise(f"{what}: home after {low} to {high:.1f} s", measured, took is not None and low <= took <= high)
+        self.promise(f"{what}: home after {low_s:.1f} to {self.daemon.window_s + slack_s:.1f} s", measured, ok)
+        self.lost_nothing(what, since)
+
+    def watch_routes(self):
+        """From now on the kernel's announcements of routes are written down."""
+        self.world.router.start("monitor", "ip", "-4", "monitor", "route", log=f"{self.daemon.there}/routes.log")
+        time.sleep(0.1)
+
+    def stop_watching(self):
+        if os.path.exists(os.path.join(self.daemon.here, "routes.log")):
+            self.world.router.signal("monitor", 9)
+
+    def routes_seen(self, default=False):
+        """What the kernel has announced since, of default routes only if so wished."""
+        with open(os.path.join(self.daemon.here, "routes.log")) as file:
+            lines = [line.strip() for line in file]
+        return [line for line in lines if not default or "default" in line]
 
     def standing_promises(self):
         """What every drill promises, checked when it is over."""
         switches = self.daemon.switches()
-        told = [new for _, _, new in switches if new]
-        words = " → ".join(told) or "none"
-        self.promise(f"switches: {' → '.join(self.expected)}", words, told == self.expected)
-        if self.traffic and len(self.expected) >= 1:
-            path = [f"wan{word}" for _, word in self.traffic.path()]
-            self.papers.append(f"path seen at the far end: {path}")
-            if path != self.expected:
-                self.promise("the far end sees the same path", " → ".join(path), False)
+        told = ways(new for _, _, new in switches)
+        seen = ways(f"wan{word}" for _, word in self.traffic.path()) if self.traffic else told
+        self.papers.append(f"path told: {told}, seen at the far end: {seen}")
+        if self.expected is not None:
+            words = " → ".join(told) + ("" if seen == told else f"; seen at the far end: {' → '.join(seen)}")
+            self.promise(f"moves: {' → '.join(self.expected)}", words, told == seen == self.expected)
         words, good = self.daemon.replay()
         self.promise("journal replays identically", words, good)
         errors = self.daemon.errors()
@@ -164,6 +181,7 @@ def run(world, one, number, say, failures):
     try:
         if site.traffic:
             site.traffic.stop()
+        site.stop_watching()
         if site.daemon.running:
             site.daemon.stop()
         site.daemon.enable(False)
@@ -177,6 +195,15 @@ def run(world, one, number, say, failures):
     world.lines.mend()
     say(f"  done in {time.monotonic() - begun:.1f} s")
     return site.rows
+
+
+def ways(uplinks):
+    """Each uplink once for each time that traffic came to it."""
+    found = []
+    for uplink in uplinks:
+        if uplink and found[-1:] != [uplink]:
+            found.append(uplink)
+    return found
 
 
 def ms(seconds):

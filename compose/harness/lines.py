@@ -5,6 +5,7 @@ import subprocess
 import time
 
 from .errors import Trouble
+from .traffic import roles
 
 WANS = ["wan1", "wan2"]
 # What an interface of the router is connected with, to be put back the same.
@@ -75,6 +76,12 @@ class Lines:
         self.world.router.do("ip", "link", "set", wan, "up")
         if ADDRESS[wan]:
             self.world.router.do("ip", "address", "add", ADDRESS[wan], "dev", wan)
+        else:
+            # What knew the old index goes, as a hotplug script would have it.
+            if self.world.router.wait("dhcp", 0) is None:
+                self.world.router.signal("dhcp", 9)
+                self.world.router.wait("dhcp", 5)
+            self.world.router.start("dhcp", *roles.UDHCPC)
         return at
 
     # Between a provider's gateway and the internet, behind a gateway that answers.

@@ -113,9 +113,16 @@ class Traffic:
         times = [at for at, word in self.book("seen", flow).values() if word == provider and at >= begin]
         return min(times, default=None)
 
-    def downloads(self, begin=0.0):
+    def last_loss(self, begin, flow=PLAIN):
+        """When the last datagram that was lost since a moment was sent, or None. What is still on its way does not count."""
+        time.sleep(GRACE_S + 2 * records.FLUSH_S)
+        back, end = self.book("back", flow), time.monotonic() - GRACE_S - records.FLUSH_S
+        times = [at for sequence, (at, _) in self.book("sent", flow).items() if begin <= at < end and sequence not in back]
+        return max(times, default=None)
+
+    def downloads(self, begin=0.0, folder=None):
         """What the downloads went through: events with their times."""
-        path = os.path.join(self.folder, "download.jsonl")
+        path = os.path.join(folder or self.folder, "download.jsonl")
         if not os.path.exists(path):
             return []
         with open(path) as file:

@@ -19,7 +19,8 @@ TARGETS = ["203.0.113.11", "203.0.113.12", "203.0.113.13"]
 ECHO = "203.0.113.20"
 DNS = "203.0.113.53"
 WEB = "203.0.113.80"
-UDHCPC_SCRIPT = "/etc/udhcpc/default.script"
+# A real DHCP client, with the script of the distribution: it writes its default route as it likes.
+UDHCPC = ["busybox", "udhcpc", "-f", "-i", "wan1", "-s", "/etc/udhcpc/default.script", "-A", "1", "-t", "3", "-T", "1"]
 # Exists while the daemon is to be started with the router: what `systemctl enable` would be. Holds its log's name.
 ENABLED = "/state/enabled"
 DAEMON = ["/usr/sbin/uplinkd", "run", "-c", "/state/uplinkd.toml"]
@@ -64,17 +65,11 @@ def take_router(agent):
     address("lan", "100.64.0.1/24")
     address("wan2", "198.51.100.10/24")
     masquerade(f'ip saddr {CLIENT_NATED} oifname {{ "wan1", "wan2" }}')
-    lease(agent)
+    agent.start("dhcp", UDHCPC)
     os.makedirs("/run/uplinkd", exist_ok=True)
     if os.path.exists(ENABLED):
         with open(ENABLED) as file:
             agent.start("daemon", DAEMON, file.read().strip())
-
-
-def lease(agent):
-    """A real DHCP client, with the script of the distribution: it writes its default route as it likes."""
-    argv = ["busybox", "udhcpc", "-f", "-i", "wan1", "-s", UDHCPC_SCRIPT, "-A", "1", "-t", "3", "-T", "1"]
-    agent.start("dhcp", argv)
 
 
 def take_isp(agent, wan, core, router):

@@ -1,0 +1,78 @@
+"""What happens to connections when their line changes."""
+
+import time
+
+from harness import traffic as t
+from harness.drill import drill, ms
+
+# A connection whose masqueraded address is gone learns of it when it next says something. Its keepalive speaks after a
+# second of silence and each second from then on; the kernel drops the first packet by the new line, the far end resets
+# the connection at the next. Who sends no keepalives hangs until its own timeout: uplinkd tells nobody.
+RESET_S = 4.0
+KEEPALIVE_LIMIT_S = 1.0
+
+
+@drill("download", 14, "TCP downloads across failover and failback")
+def download(site):
+    site.begin()
+    site.moves("wan2", "wan1")
+    # One that is bound to the backup's address, and so stays on it whatever happens.
+    folder = site.daemon.there
+    site.world.router.start("bound", "/usr/bin/python3", "/drill/client.py", "download", folder, "198.51.100.10")
+    time.sleep(1)
+    pulled = site.lines.pull("wan1")
+    site.daemon.wait_for("fallback", "wan2")
+    reset_within(site, "failover", pulled)
+    back = site.lines.plug("wan1")
+    site.daemon.wait_for("primary", "wan1")
+    home = site.traffic.arrived(1, back) or time.monotonic()
+    reset_within(site, "failback", home)
+    site.world.router.signal("bound", 9)
+    events = site.traffic.downloads(folder=site.daemon.here)
+    ends = [event["event"] for event in events if event["event"] not in ("connected", "going")]
+    longest = max((b["t"] - a["t"] for a, b in zip(events, events[1:])), default=99.0)
+    site.promise(
+        "on the line that stayed: survives, never a second without progress",
+        f"{', '.join(ends) or 'survived'}, longest pause {ms(longest)}, {events[-1].get('bytes', 0) >> 10} KiB",
+        not ends and longest < 1,
+    )
+    site.gap_at_most("cable pulled", pulled, 0.150, end=back)
+
+
+def reset_within(site, what, since):
+    """The masqueraded one ends soon, and the next one works."""
+    deadline = time.monotonic() + 20
+    ended = fresh = None
+    while time.monotonic() < deadline and not (ended and fresh):
+        events = site.traffic.downloads(since)
+        ended = next((one for one in events if one["event"] in ("reset", "timeout", "failed", "closed")), None)
+        fresh = ended and next((one for one in events if one["event"] == "going" and one["t"] > ended["t"]), None)
+        time.sleep(0.1)
+    took = ended["t"] - since if ended else 99.0
+    measured = f"{ended['event']} after {ms(took)}, the next one runs {ms(fresh['t'] - ended['t'])} later" if fresh else "hangs"
+    site.promise(f"{what}: with its address gone it is reset ≤ {ms(RESET_S)}", measured, bool(fresh) and took <= RESET_S)
+
+
+@drill("keepalive", 15, "a masqueraded UDP keepalive each second, as of SIP, across failover and failback")
+def keepalive(site):
+    site.begin(keepalive=True)
+    site.moves("wan2", "wan1")
+    # Half a second away from the last one, so that both wait equally long.
+    sent = max(at for at, _ in site.traffic.book("sent", t.KEEPALIVE).values())
+    time.sleep(max(0.0, sent + 1.5 - time.monotonic()))
+    site.lines.pull("wan1")
+    site.daemon.wait_for("fallback", "wan2")
+    reaches(site, "failover", "wan2", 2)
+    site.lines.plug("wan1")
+    site.daemon.wait_for("primary", "wan1")
+    reaches(site, "failback", "wan1", 1)
+
+
+def reaches(site, what, uplink, provider):
+    switched = [at for at, _, new in site.daemon.switches() if new == uplink][-1]
+    end = time.monotonic() + 5
+    while (at := site.traffic.arrived(provider, switched, t.KEEPALIVE)) is None and time.monotonic() < end:
+        time.sleep(0.05)
+    took = None if at is None else at - switched
+    measured = "not within 5 s" if took is None else ms(took)
+    site.promise(f"{what}: at the far end by {uplink} ≤ {ms(KEEPALIVE_LIMIT_S)} after the switch", measured, took is not None and took <= KEEPALIVE_LIMIT_S)

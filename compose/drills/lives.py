@@ -1,0 +1,67 @@
+"""The daemon's and the router's ends and beginnings: traffic does not notice the one and survives the other."""
+
+import time
+
+from harness.drill import drill, ms
+
+# How long there is no daemon.
+GONE_S = 1.5
+# From the moment at which the router has its interfaces until the client is served.
+BOOT_S = 5.0
+
+
+@drill("killed", 9, "kill -9 of the daemon in Fallback, and a restart that adopts")
+def killed(site):
+    site.begin()
+    site.moves("wan2", "wan1")
+    site.lines.silence(0)
+    site.daemon.wait_for("fallback", "wan2")
+    time.sleep(0.5)
+    site.watch_routes()
+    died = site.daemon.kill()
+    time.sleep(GONE_S)
+    site.lost_nothing("daemon dead", died, moves=0)
+    # Alive again, but proven to nobody: no reason to go back to it.
+    cleared = site.lines.clear(0)
+    site.daemon.start()
+    site.daemon.wait_for("fallback", "wan2")
+    changes = site.routes_seen()
+    site.promise("the restart adopts: no route changed", f"{len(changes)} changes{''.join(f'; {one}' for one in changes[:2])}", not changes)
+    site.comes_home(cleared, what="restart and failback")
+
+
+@drill("upgrade", 17, "SIGTERM, and another binary in its place")
+def upgrade(site):
+    site.begin()
+    site.watch_routes()
+    begun = time.monotonic()
+    took = site.daemon.stop()
+    site.promise("ends ≤ 1 s after SIGTERM", ms(took), took <= 1)
+    time.sleep(GONE_S)
+    site.daemon.start(site.daemon.copy())
+    site.daemon.rest()
+    time.sleep(0.5)
+    site.lost_nothing("upgrade", begun, moves=0)
+    changes = site.routes_seen(default=True)
+    site.promise("no default route changed", f"{len(changes)} changes{''.join(f'; {one}' for one in changes[:2])}", not changes)
+
+
+@drill("router", 10, "the router container restarted, the daemon starts with it")
+def router(site):
+    site.begin()
+    # Where nothing is proven yet the line that is ready first may carry traffic.
+    site.expected = None
+    site.daemon.enable(True)
+    pressed = time.monotonic()
+    site.world.restart_router()
+    site.world.router.ready(30)
+    up = time.monotonic()
+    site.step(f"restarted in {up - pressed:.1f} s")
+    site.daemon.running = True
+    site.traffic.flows()
+    last = site.traffic.last_loss(pressed)
+    took = 0.0 if last is None else max(0.0, last - up)
+    site.promise(f"served again ≤ {ms(BOOT_S)} after its interfaces are there", ms(took), took <= BOOT_S)
+    site.daemon.rest()
+    told = [new for at, _, new in site.daemon.switches() if at > pressed and new]
+    site.promise("ends on wan1, at most by way of wan2", " → ".join(told), told in (["wan1"], ["wan2", "wan1"]))

@@ -1,0 +1,61 @@
+"""Others who write routes: a real DHCP client with its own ideas about the default route."""
+
+import signal
+import time
+
+from harness.drill import CABLE_S, drill
+
+RENEWALS = 3
+
+
+@drill("dhcp", 11, f"the primary's DHCP client renews {RENEWALS} times, at home and in Fallback, and writes its own default route")
+def dhcp(site):
+    site.begin()
+    site.moves("wan2", "wan1")
+    site.watch_routes()
+    begun = time.monotonic()
+    renew(site)
+    site.lost_nothing("renewed at home", begun, moves=0)
+    home = writes(site)
+    site.lines.silence(0)
+    site.daemon.wait_for("fallback", "wan2")
+    time.sleep(0.5)
+    begun = time.monotonic()
+    # Each renewal sends traffic into a dead line until its route is taken over.
+    renew(site)
+    site.gap_at_most("renewed in Fallback", begun, CABLE_S)
+    away = writes(site) - home
+    site.promise("it really wrote its route each time", f"{home} and {away} times", home >= RENEWALS and away >= RENEWALS)
+    status = site.daemon.status()
+    notices = status["families"]["ipv4"]["notices"]
+    site.promise("nothing outranks ours", "; ".join(map(str, notices)) or "nothing", not notices)
+    site.comes_home(site.lines.clear(0))
+
+
+def renew(site):
+    for _ in range(RENEWALS):
+        site.world.router.signal("dhcp", signal.SIGUSR1)
+        time.sleep(0.7)
+
+
+def writes(site):
+    """How often a default route of metric 0 by the primary appeared."""
+    return sum(
+        line.startswith("default via 192.0.2.1 dev wan1") and "metric" not in line and "table" not in line
+        for line in site.routes_seen()
+    )
+
+
+@drill("lease", 11, "the lease given back, with address and all routes of the interface, and obtained anew")
+def lease(site):
+    site.begin()
+    site.moves("wan2", "wan1")
+    gone = time.monotonic()
+    site.world.router.signal("dhcp", signal.SIGUSR2)
+    site.daemon.wait_for("fallback", "wan2")
+    site.daemon.wait_for_health("wan1", "unready")
+    site.gap_at_most("lease given back", gone, CABLE_S)
+    back = time.monotonic()
+    site.world.router.signal("dhcp", signal.SIGUSR1)
+    site.world.wait_for_lease()
+    site.comes_home(back, slack_s=5)
