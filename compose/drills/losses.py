@@ -7,6 +7,7 @@ from harness.drill import SILENCE_S, drill
 # How long a lossy line may be borne, with a window of ten seconds to judge it by instead of a minute.
 LOSSY_WINDOW_S, LOSSY_LIMIT_S = 10, 12
 LOSS_PERCENT = 30
+DEAD_TARGET = "203.0.113.13"
 
 
 @drill("silence", 2, "silent loss upstream of the primary, behind a live gateway")
@@ -62,15 +63,12 @@ def lossy(site):
 @drill("target", 18, "one target of three dead on both uplinks")
 def target(site):
     site.begin()
-    begun = site.lines.target("203.0.113.13", False)
+    begun = site.lines.target(DEAD_TARGET, False)
     time.sleep(6)
     site.lost_nothing("one target dead", begun, moves=0)
     # It was really dead: both have noticed.
     status = site.daemon.status()
-    lost = {
-        uplink["name"]: next(one for one in uplink["targets"] if one.get("address") == "203.0.113.13")
-        for uplink in status["uplinks"]
-    }
-    site.papers.append(f"the dead target: {lost}")
+    loss = [one["loss_percent"] for uplink in status["uplinks"] for one in uplink["targets"] if one["target"] == DEAD_TARGET]
+    site.promise("both uplinks see it dead", ", ".join(f"{one:.0f} % lost" for one in loss), len(loss) == 2 and min(loss) > 0)
     healths = [uplink["health"] for uplink in status["uplinks"]]
     site.promise("both uplinks stay healthy", ", ".join(healths), healths == ["healthy"] * 2)

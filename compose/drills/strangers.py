@@ -11,6 +11,7 @@ RENEWALS = 3
 @drill("dhcp", 11, f"the primary's DHCP client renews {RENEWALS} times, at home and in Fallback, and writes its own default route")
 def dhcp(site):
     site.begin()
+    site.strangers()
     site.moves("wan2", "wan1")
     site.watch_routes()
     begun = time.monotonic()
@@ -49,6 +50,7 @@ def writes(site):
 @drill("lease", 11, "the lease given back, with address and all routes of the interface, and obtained anew")
 def lease(site):
     site.begin()
+    site.strangers()
     site.moves("wan2", "wan1")
     gone = time.monotonic()
     site.world.router.signal("dhcp", signal.SIGUSR2)

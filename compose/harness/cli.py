@@ -188,7 +188,7 @@ def print_table(rows, seconds):
         padded = "  ".join(text.ljust(width) for text, width in zip(line, widths))
         print(f"{padded}  {colour(line[3])}")
     broken = sum(row.ok is False for row in rows)
-    later = len({row.drill for row in rows if row.ok is None})
+    later = sum(row.ok is None for row in rows)
     drills = len({row.drill for row in rows if row.ok is not None})
     print(
         f"\n{drills} drills, {sum(row.ok is not None for row in rows)} promises, {broken} broken; {later} not yet; {seconds:.0f} s"

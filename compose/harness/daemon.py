@@ -48,7 +48,7 @@ class Daemon:
         self.there = f"/state/{name}"
         os.makedirs(self.here)
         self.window_s = STABLE_WINDOW_S
-        self.running = False
+        self.running = self.started = False
 
     def configure(self, window_s=STABLE_WINDOW_S, change=lambda text: text):
         self.window_s = window_s
@@ -68,7 +68,7 @@ class Daemon:
 
     def start(self, binary=UPLINKD):
         self.router.start("daemon", binary, *RUN[1:], log=f"{self.there}/uplinkd.log")
-        self.running = True
+        self.running = self.started = True
 
     def copy(self):
         """Another file with the same program, as an upgrade brings it."""

@@ -16,6 +16,8 @@ CABLE_S, SILENCE_S = 0.150, 2.0
 MASQUERADE_DROPS = 1
 
 
+# A client that sent nothing for longer is mentioned: its measure is as coarse as that.
+PAUSE_S = 0.05
 # What an uplink needs to be proven healthy before its window begins, and a busy machine to show it.
 SLACK_S = 2.5
 
@@ -67,6 +69,8 @@ class Site:
     daemon: Daemon = None
     expected: list = field(default_factory=lambda: ["wan1"])
     papers: list = field(default_factory=list)
+    detour_s: float = 0.0
+    begun: float = field(default_factory=time.monotonic)
 
     def __post_init__(self):
         self.name = f"{self.drill.name}-{self.number}"
@@ -82,10 +86,15 @@ class Site:
         self.daemon.rest()
         if traffic:
             self.traffic = Traffic(self.world, self.number, self.name, keepalive)
+            self.traffic.flows()
         self.step("at rest on wan1, traffic flows")
 
     def step(self, what):
         self.say(f"  {what}")
+
+    def strangers(self):
+        """Somebody else writes routes in this drill: for a moment they may carry traffic, until they are taken over."""
+        self.detour_s = CABLE_S
 
     def moves(self, *uplinks):
         """By which uplinks traffic goes in this drill, one after the other, and no others."""
@@ -104,9 +113,16 @@ class Site:
         self.promise(f"{what}: gap ≤ {ms(limit_s)}", f"{ms(worst)}; {counts(losses)}", worst <= limit_s)
         return worst
 
+    def later(self, promise, measured, why):
+        """A promise that cannot be kept before uplinkd has something that it has not yet: measured, and never passed."""
+        self.rows.append(Row(self.drill.name, promise, f"{measured} ({why})", None))
+        self.say(f"  not yet {promise}: {measured} ({why})")
+
     def lost_nothing(self, what, begin, end=None, moves=1):
         """Nothing of the plain flow; of the masqueraded one what the kernel drops at each move."""
         losses = self.traffic.losses(begin, end)
+        if self.detour_s:
+            moves = max(moves, len(self.traffic.path(begin, NATED)) - 1)
         allowed = {PLAIN: 0, NATED: MASQUERADE_DROPS * moves}
         ok = all(one.lost <= allowed[flow] and one.sent > 0 for flow, one in losses.items())
         self.promise(f"{what}: nothing lost" + (f" (masqueraded ≤ {moves})" if moves else ""), counts(losses), ok)
@@ -140,13 +156,21 @@ class Site:
 
     def standing_promises(self):
         """What every drill promises, checked when it is over."""
+        if not self.daemon.started:
+            return
         switches = self.daemon.switches()
         told = ways(new for _, _, new in switches)
-        seen = ways(f"wan{word}" for _, word in self.traffic.path()) if self.traffic else told
-        self.papers.append(f"path told: {told}, seen at the far end: {seen}")
+        path = self.traffic.path() if self.traffic else []
+        detours, path = without_detours(path, self.detour_s)
+        seen = ways(f"wan{word}" for _, word in path) if self.traffic else told
+        moments = [f"{at - self.begun:.3f} s wan{word}" for at, word in self.traffic.path()] if self.traffic else []
+        self.papers.append(f"told {[f'{at - self.begun:.3f} s {new}' for at, _, new in switches]}, seen at the far end {moments}")
         if self.expected is not None:
             words = " → ".join(told) + ("" if seen == told else f"; seen at the far end: {' → '.join(seen)}")
             self.promise(f"moves: {' → '.join(self.expected)}", words, told == seen == self.expected)
+        if self.detour_s:
+            longest = max(detours, default=0.0)
+            self.promise(f"the stranger's route carries traffic ≤ {ms(self.detour_s)}", ms(longest), longest <= self.detour_s)
         words, good = self.daemon.replay()
         self.promise("journal replays identically", words, good)
         errors = self.daemon.errors()
@@ -197,6 +221,20 @@ def run(world, one, number, say, failures):
     return site.rows
 
 
+def without_detours(path, limit_s):
+    """How long traffic took another way for so short a time, and the path without that."""
+    detours, kept = [], []
+    for index, (at, word) in enumerate(path):
+        # Only between two stays on the same line.
+        between = 0 < index < len(path) - 1 and path[index - 1][1] == path[index + 1][1]
+        took = path[index + 1][0] - at if between else 0.0
+        if between and took <= limit_s:
+            detours.append(took)
+        else:
+            kept.append((at, word))
+    return detours, kept
+
+
 def ways(uplinks):
     """Each uplink once for each time that traffic came to it."""
     found = []
@@ -216,7 +254,8 @@ def counts(losses):
     for flow, one in losses.items():
         ways = f" ({one.up} up, {one.down} down)" if one.lost else ""
         words.append(f"{NAMES[flow]} {one.lost} of {one.sent}{ways}")
-    return ", ".join(words)
+    pause_s = max(one.pause_s for one in losses.values())
+    return ", ".join(words) + (f"; the client paused {ms(pause_s)}" if pause_s > PAUSE_S else "")
 
 
 __all__ = ["CABLE_S", "DRILLS", "SILENCE_S", "Broken", "Site", "Trouble", "drill", "ms", "not_yet", "run"]

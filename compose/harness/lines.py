@@ -10,7 +10,7 @@ from .traffic import roles
 WANS = ["wan1", "wan2"]
 # What an interface of the router is connected with, to be put back the same.
 ADDRESS = {"wan1": None, "wan2": "198.51.100.10/24"}
-MAC = {"wan1": "02:00:00:00:01:10"}
+MAC = {"wan1": "02:00:00:00:01:10", "wan2": "02:00:00:00:02:10"}
 ROUTERS = ["192.0.2.10", "198.51.100.10"]
 FAULTS = """table ip faults
 delete table ip faults
@@ -69,9 +69,8 @@ class Lines:
         """It comes back, with another index."""
         pid = self.world.host.podman("inspect", "--format", "{{.State.Pid}}", self.world.container("router")).strip()
         far = f"drill-{wan}"
-        mac = ["address", MAC[wan]] if wan in MAC else []
         at = time.monotonic()
-        ip("link", "add", far, "type", "veth", "peer", "name", wan, *mac, "netns", pid)
+        ip("link", "add", far, "type", "veth", "peer", "name", wan, "address", MAC[wan], "netns", pid)
         ip("link", "set", far, "master", self.bridges.pop(wan), "up")
         self.world.router.do("ip", "link", "set", wan, "up")
         if ADDRESS[wan]:

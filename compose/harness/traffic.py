@@ -24,9 +24,13 @@ NAMES = {NATED: "masqueraded", PLAIN: "plain", KEEPALIVE: "keepalive"}
 @dataclass
 class Losses:
     sent: int
+    # Those that did not reach the far end, and those whose answer did not come back.
     up: int
     down: int
+    # The longest time without an answered datagram in which one was lost.
     gap_s: float
+    # The longest time in which the client itself sent nothing: what a busy machine costs, and no line's fault.
+    pause_s: float
 
     @property
     def lost(self):
@@ -49,7 +53,6 @@ class Traffic:
         world.client.start("udp", *tool, "udp", there, *flows)
         world.client.start("download", *tool, "download", there, roles.CLIENT_NATED)
         self.running = True
-        self.flows()
 
     def stop(self):
         if self.running:
@@ -90,15 +93,22 @@ class Traffic:
         seen, back = self.book("seen", flow), self.book("back", flow)
         span = sorted((at, sequence) for sequence, (at, _) in self.book("sent", flow).items() if begin <= at < end)
         up = down = 0
-        gap, last = 0.0, begin
+        gap = pause = 0.0
+        last_answered, last_sent, lost = begin, begin, False
         for at, sequence in span:
+            pause, last_sent = max(pause, at - last_sent), at
             if sequence in back and back[sequence][0] - at <= GRACE_S:
-                gap, last = max(gap, at - last), at
-            elif sequence in seen:
+                gap = max(gap, at - last_answered) if lost else gap
+                last_answered, lost = at, False
+                continue
+            lost = True
+            if sequence in seen:
                 down += 1
             else:
                 up += 1
-        return Losses(len(span), up, down, max(gap, end - last) if span else end - begin)
+        if lost or not span:
+            gap = max(gap, end - last_answered)
+        return Losses(len(span), up, down, gap, max(pause, end - last_sent))
 
     def path(self, begin=0.0, flow=PLAIN):
         """By whose line the far end saw the flow, in the order in which it was sent: [(time, provider)] at each change."""

@@ -16,6 +16,7 @@ PROJECT = "uplinkd-drill"
 LABEL = "io.uplinkd.drill"
 # How long a container may take for its role.
 READY_S = 30
+MEASURES_NICE = -15
 
 
 class World:
@@ -58,6 +59,7 @@ class World:
             agent.ready(READY_S)
         self.wait_for_lease()
         self.look_around()
+        self.prefer("client", "internet")
         self.say(f"five containers and four networks up in {time.monotonic() - begun:.1f} s")
 
     def wait_for_lease(self):
@@ -79,6 +81,12 @@ class World:
                     "  Does the host filter what passes its bridges? `sysctl net.bridge.bridge-nf-call-iptables` and the policy of "
                     "`iptables -L FORWARD` tell"
                 )
+
+    def prefer(self, *roles):
+        """Who measures comes first on a busy machine. The router gets no such favour."""
+        for role in roles:
+            for pid in self.host.podman("top", self.container(role), "hpid").split()[1:]:
+                os.setpriority(os.PRIO_PROCESS, int(pid), MEASURES_NICE)
 
     def restart_router(self):
         """As if somebody had pressed its button."""
