@@ -27,7 +27,7 @@ def download(site):
     reset_within(site, "failover", pulled)
     back = site.lines.plug("wan1")
     site.daemon.wait_for("primary", "wan1")
-    home = site.traffic.arrived(1, back) or time.monotonic()
+    home = site.traffic.came(1, back) or time.monotonic()
     reset_within(site, "failback", home)
     site.world.router.signal("bound", 9)
     events = site.traffic.downloads(folder=site.daemon.here)

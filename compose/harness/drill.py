@@ -121,23 +121,21 @@ class Site:
     def lost_nothing(self, what, begin, end=None, moves=1):
         """Nothing of the plain flow; of the masqueraded one what the kernel drops at each move."""
         losses = self.traffic.losses(begin, end)
-        if self.detour_s:
-            moves = max(moves, len(self.traffic.path(begin, NATED)) - 1)
         allowed = {PLAIN: 0, NATED: MASQUERADE_DROPS * moves}
         ok = all(one.lost <= allowed[flow] and one.sent > 0 for flow, one in losses.items())
         self.promise(f"{what}: nothing lost" + (f" (masqueraded ≤ {moves})" if moves else ""), counts(losses), ok)
 
-    def comes_home(self, since, what="failback", low_s=None, slack_s=SLACK_S, deadline_s=20):
+    def comes_home(self, since, what="failback", low_s=None, slack_s=SLACK_S, deadline_s=20, moves=1):
         """Back on the first provider after the stable window and not before, as the far end sees it, and nothing is lost."""
         self.daemon.wait_for("primary", "wan1", deadline_s)
         time.sleep(0.5)
         low_s = self.daemon.window_s if low_s is None else low_s
-        at = self.traffic.arrived(1, since)
+        at = self.traffic.came(1, since)
         took = None if at is None else at - since
         ok = took is not None and low_s <= took <= self.daemon.window_s + slack_s
         measured = "never" if took is None else ms(took)
         self.promise(f"{what}: home after {low_s:.1f} to {self.daemon.window_s + slack_s:.1f} s", measured, ok)
-        self.lost_nothing(what, since)
+        self.lost_nothing(what, since, moves=moves)
 
     def watch_routes(self):
         """From now on the kernel's announcements of routes are written down."""

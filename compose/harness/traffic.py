@@ -12,8 +12,8 @@ sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__f
 import records  # noqa: E402
 import roles  # noqa: E402
 
-# A datagram whose answer comes later than this counts as lost.
-GRACE_S = 0.4
+# How long an answer is waited for where none comes, and by how much one line may be slower than the other.
+PATIENCE_S, OVERTAKING_S = 2.0, 0.15
 # Traffic flows when nothing was lost for so long.
 FLOWING_S = 0.3
 PER_SECOND = 1000
@@ -85,9 +85,20 @@ class Traffic:
     def losses(self, begin, end=None, flows=(NATED, PLAIN)):
         """What was lost of that which was sent from one moment to another (now), for each flow."""
         end = end or time.monotonic()
-        wait = end + GRACE_S + 2 * records.FLUSH_S - time.monotonic()
-        time.sleep(max(0.0, wait))
+        for flow in flows:
+            self.settle(flow, end)
         return {flow: self.of_flow(flow, begin, end) for flow in flows}
+
+    def settle(self, flow, moment):
+        """Waits until something that was sent after that moment has been answered: what is missing then will not come.
+        Where nothing is answered at all, patience ends."""
+        limit = max(moment, time.monotonic()) + PATIENCE_S
+        while time.monotonic() < limit:
+            back = self.book("back", flow)
+            if any(at > moment and sequence in back for sequence, (at, _) in self.book("sent", flow).items()):
+                break
+            time.sleep(0.05)
+        time.sleep(OVERTAKING_S)
 
     def of_flow(self, flow, begin, end):
         seen, back = self.book("seen", flow), self.book("back", flow)
@@ -97,7 +108,7 @@ class Traffic:
         last_answered, last_sent, lost = begin, begin, False
         for at, sequence in span:
             pause, last_sent = max(pause, at - last_sent), at
-            if sequence in back and back[sequence][0] - at <= GRACE_S:
+            if sequence in back:
                 gap = max(gap, at - last_answered) if lost else gap
                 last_answered, lost = at, False
                 continue
@@ -118,6 +129,11 @@ class Traffic:
                 changes.append((at, word))
         return changes
 
+    def came(self, provider, begin, flow=PLAIN):
+        """When the flow came to that provider to stay, or None."""
+        path = self.path(begin, flow)
+        return path[-1][0] if path and path[-1][1] == provider else None
+
     def arrived(self, provider, begin, flow=PLAIN):
         """When the far end first saw the flow by that provider since a moment, or None."""
         times = [at for at, word in self.book("seen", flow).values() if word == provider and at >= begin]
@@ -125,8 +141,9 @@ class Traffic:
 
     def last_loss(self, begin, flow=PLAIN):
         """When the last datagram that was lost since a moment was sent, or None. What is still on its way does not count."""
-        time.sleep(GRACE_S + 2 * records.FLUSH_S)
-        back, end = self.book("back", flow), time.monotonic() - GRACE_S - records.FLUSH_S
+        end = time.monotonic()
+        self.settle(flow, end)
+        back = self.book("back", flow)
         times = [at for sequence, (at, _) in self.book("sent", flow).items() if begin <= at < end and sequence not in back]
         return max(times, default=None)
 

@@ -32,6 +32,7 @@ class Flow:
         self.wire = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.wire.bind((self.source, 0))
         self.wire.setblocking(False)
+        records.roomy(self.wire)
 
     def send(self, sent, now):
         if now - self.due > MAX_BEHIND_S:

@@ -21,7 +21,7 @@ MAX_DOWNLOAD_S = 600
 def echo():
     """Sends each datagram back, and remembers when it came and from which provider."""
     wire = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    records.roomy(wire)
     wire.bind((roles.ECHO, records.ECHO_PORT))
     wire.settimeout(records.FLUSH_S)
     book = records.Book("/state/seen.bin")
