@@ -79,7 +79,7 @@ def reaches(site, what, uplink, provider):
     measured = "not within 5 s" if took is None else ms(took)
     promise = f"{what}: a keepalive at the far end by {uplink} ≤ {ms(KEEPALIVE_LIMIT_S)} after the switch"
     if took is not None and KEEPALIVE_LIMIT_S < took <= SECOND_KEEPALIVE_S:
-        site.later(promise, measured, "uplinkd does not flush connection tracking yet, and the kernel drops the first packet")
+        site.later(promise, measured, "without flow flush the kernel drops the first")
     else:
         site.promise(promise, measured, took is not None and took <= KEEPALIVE_LIMIT_S)
     second = f"{what}: the second keepalive at the latest, ≤ {ms(SECOND_KEEPALIVE_S)}"

@@ -2,7 +2,7 @@
 
 import time
 
-from harness.drill import drill, ms
+from harness.drill import CABLE_S, drill, ms
 
 # How long there is no daemon.
 GONE_S = 1.5
@@ -28,6 +28,22 @@ def killed(site):
     changes = site.routes_seen()
     site.promise("the restart adopts: no route changed", f"{len(changes)} changes{''.join(f'; {one}' for one in changes[:2])}", not changes)
     site.comes_home(cleared, what="restart and failback")
+
+
+@drill("killed-cable", 9, "kill -9 of the daemon, and then the cable of the primary is pulled")
+def killed_cable(site):
+    site.begin()
+    site.moves("wan2", "wan1")
+    site.daemon.kill()
+    # The kernel passes over it by itself: it has been told to.
+    pulled = site.lines.pull("wan1")
+    time.sleep(GONE_S)
+    site.gap_at_most("cable pulled with no daemon", pulled, CABLE_S)
+    begun = time.monotonic()
+    site.daemon.start()
+    site.daemon.wait_for("fallback", "wan2")
+    site.lost_nothing("the daemon starts", begun, moves=0)
+    site.comes_home(site.lines.plug("wan1"))
 
 
 @drill("upgrade", 17, "SIGTERM, and another binary in its place")

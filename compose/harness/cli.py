@@ -5,6 +5,7 @@ import importlib
 import json
 import os
 import pkgutil
+import shutil
 import signal
 import subprocess
 import sys
@@ -110,7 +111,9 @@ def whole(host, checkout, arguments, say):
         chosen = sorted(
             (DRILLS[name] for name in arguments.names or DRILLS), key=lambda one: (one.number, one.name)
         )
-        rows = play(world, chosen, arguments, os.path.join(target(checkout), "drills"), say)
+        failures = os.path.join(target(checkout), "drills")
+        shutil.rmtree(failures, ignore_errors=True)
+        rows = play(world, chosen, arguments, failures, say)
     finally:
         # A second Ctrl-C must not leave half of it behind.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -170,17 +173,13 @@ def colour(text):
     return text
 
 
-def verdict(row):
-    return "not yet" if row.ok is None else "ok" if row.ok else "BROKEN"
-
-
 def print_table(rows, seconds):
     if not rows:
         return
     cells = [("drill", "promise", "measured", "ok")]
     last = None
     for row in rows:
-        cells.append(("" if row.drill == last else row.drill, row.promise, row.measured, verdict(row)))
+        cells.append(("" if row.drill == last else row.drill, row.promise, row.measured, row.verdict))
         last = row.drill
     widths = [max(len(line[column]) for line in cells) for column in range(3)]
     print()
@@ -201,7 +200,7 @@ def write_json(path, rows, seconds, host):
         "seconds": round(seconds, 1),
         "ok": all(row.ok is not False for row in rows),
         "adapted": [{"what": what, "why": why} for what, why in host.changes],
-        "promises": [vars(row) for row in rows],
+        "promises": [{**vars(row), "verdict": row.verdict} for row in rows],
     }
     text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
     if path == "-":

@@ -17,6 +17,8 @@ PATIENCE_S, OVERTAKING_S = 2.0, 0.15
 # Traffic flows when nothing was lost for so long.
 FLOWING_S = 0.3
 PER_SECOND = 1000
+# Two flows for two seconds.
+TAIL_RECORDS = 4000
 NATED, PLAIN, KEEPALIVE = 1, 2, 3
 NAMES = {NATED: "masqueraded", PLAIN: "plain", KEEPALIVE: "keepalive"}
 
@@ -27,6 +29,8 @@ class Losses:
     # Those that did not reach the far end, and those whose answer did not come back.
     up: int
     down: int
+    # When each of them was sent, and whether it was lost on the way up.
+    lost_at: list
     # The longest time without an answered datagram in which one was lost.
     gap_s: float
     # The longest time in which the client itself sent nothing: what a busy machine costs, and no line's fault.
@@ -71,12 +75,15 @@ class Traffic:
                 return
         raise Broken(f"traffic does not flow: not {FLOWING_S} s without a loss within {deadline_s} s")
 
-    def book(self, name, flow):
-        """{sequence: (time, word)} of one flow."""
+    def book(self, name, flow, tail=False):
+        """{sequence: (time, word)} of one flow; of the last two seconds or so, if that is enough."""
         start, path = (self.seen_from, self.seen_path) if name == "seen" else (0, os.path.join(self.folder, f"{name}.bin"))
         if not os.path.exists(path):
             return {}
         with open(path, "rb") as file:
+            if tail:
+                whole = (os.path.getsize(path) - start) // records.RECORD.size
+                start += max(0, whole - TAIL_RECORDS) * records.RECORD.size
             file.seek(start)
             data = file.read()
         data = data[: len(data) - len(data) % records.RECORD.size]
@@ -94,8 +101,8 @@ class Traffic:
         Where nothing is answered at all, patience ends."""
         limit = max(moment, time.monotonic()) + PATIENCE_S
         while time.monotonic() < limit:
-            back = self.book("back", flow)
-            if any(at > moment and sequence in back for sequence, (at, _) in self.book("sent", flow).items()):
+            back = self.book("back", flow, tail=True)
+            if any(at > moment and sequence in back for sequence, (at, _) in self.book("sent", flow, tail=True).items()):
                 break
             time.sleep(0.05)
         time.sleep(OVERTAKING_S)
@@ -103,7 +110,7 @@ class Traffic:
     def of_flow(self, flow, begin, end):
         seen, back = self.book("seen", flow), self.book("back", flow)
         span = sorted((at, sequence) for sequence, (at, _) in self.book("sent", flow).items() if begin <= at < end)
-        up = down = 0
+        lost_at = []
         gap = pause = 0.0
         last_answered, last_sent, lost = begin, begin, False
         for at, sequence in span:
@@ -113,13 +120,11 @@ class Traffic:
                 last_answered, lost = at, False
                 continue
             lost = True
-            if sequence in seen:
-                down += 1
-            else:
-                up += 1
+            lost_at.append((at, sequence not in seen))
         if lost or not span:
             gap = max(gap, end - last_answered)
-        return Losses(len(span), up, down, gap, max(pause, end - last_sent))
+        up = sum(way for _, way in lost_at)
+        return Losses(len(span), up, len(lost_at) - up, lost_at, gap, max(pause, end - last_sent))
 
     def path(self, begin=0.0, flow=PLAIN):
         """By whose line the far end saw the flow, in the order in which it was sent: [(time, provider)] at each change."""
