@@ -148,9 +148,9 @@ def play(world, chosen, arguments, failures, say):
 def explain_keep(host, world):
     names = " ".join(f"{key}={host.environment[key]}" for key in ("CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF"))
     print(
-        f"\neverything is left running. To get in:\n"
-        f"  {names} podman exec -it {world.container('router')} sh      (or isp1, isp2, internet, client)\n"
-        f"logs and journals are in {world.folder}. To remove it all:\n  scripts/drill --clean; rm -r {world.folder}"
+        f"\neverything is left running, but for the daemon: `uplinkd run -c /state/uplinkd.toml` in the router starts it. To get in\n"
+        f"(router, isp1, isp2, internet, client):\n  {names} podman exec -it {world.container('router')} sh\n"
+        f"Logs, journals and records are in {world.folder}. To remove it all:\n  scripts/drill --clean"
     )
 
 

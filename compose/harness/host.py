@@ -73,7 +73,7 @@ class Host:
                 )
             engine.append('runtime = "runc"')
             self.change("runtime runc", "cgroups are mounted in hybrid mode, which crun refuses")
-        engine.append(f'static_dir = "{self.folder}/libpod"\ntmp_dir = "{RUNROOT}/libpod"')
+        engine.append(f'lock_type = "file"\nstatic_dir = "{self.folder}/libpod"\ntmp_dir = "{RUNROOT}/libpod"')
         network = [f'network_backend = "netavark"\nnetwork_config_dir = "{self.folder}/networks"']
         self.change(f"storage, networks and state under {self.folder}", "the host's own containers stay out of it")
         sections = {"containers": containers, "engine": engine, "network": network}

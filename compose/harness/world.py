@@ -1,5 +1,6 @@
 """The containers: up, down, and back to health between two drills."""
 
+import glob
 import os
 import shutil
 import subprocess
@@ -14,6 +15,8 @@ from . import setup
 ROLES = ["router", "isp1", "isp2", "internet", "client"]
 PROJECT = "uplinkd-drill"
 LABEL = "io.uplinkd.drill"
+# A folder of each run: sockets, logs, journals, records.
+FOLDER = "uplinkd-drill-"
 # How long a container may take for its role.
 READY_S = 30
 
@@ -22,7 +25,7 @@ class World:
     def __init__(self, host, checkout, image, run, say):
         self.host, self.image, self.run, self.say = host, image, run, say
         self.file = os.path.join(checkout, "compose", "compose.yaml")
-        self.folder = tempfile.mkdtemp(prefix="uplinkd-drill-", dir=in_memory())
+        self.folder = tempfile.mkdtemp(prefix=FOLDER, dir=in_memory())
         self.agents = {}
         for role in ROLES:
             folder = os.path.join(self.folder, role)
@@ -97,7 +100,6 @@ class World:
         for agent in self.agents.values():
             agent.hang_up()
         remove(self.host)
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def in_memory():
@@ -107,7 +109,7 @@ def in_memory():
 
 
 def remove(host):
-    """All that carries our label, of whatever run: containers, networks, images."""
+    """All that carries our label, of whatever run: containers, networks, images. And their folders: nobody else runs."""
     filters = ["--filter", f"label={LABEL}"]
     containers = host.podman("ps", "-aq", *filters).split()
     if containers:
@@ -118,6 +120,8 @@ def remove(host):
     images = host.podman("images", "-q", *filters).split()
     if images:
         host.podman("rmi", "--force", *sorted(set(images)), check=False)
+    for folder in glob.glob(os.path.join(in_memory() or tempfile.gettempdir(), f"{FOLDER}*")):
+        shutil.rmtree(folder, ignore_errors=True)
     left = host.podman("ps", "-aq", *filters).split() + host.podman("network", "ls", "-q", *filters).split()
     if left:
         raise Trouble(f"these containers or networks could not be removed: {' '.join(left)}")
