@@ -2,6 +2,6 @@
 
 from harness.drill import not_yet
 
-not_yet("operator", 13, "operator: use, auto, drain", "uplinkd takes no orders from outside yet")
+not_yet("operator", 13, "operator: use, auto, drain", "uplinkd takes no orders from outside yet", until=("use", "--help"))
 not_yet("dns", 16, "DNS-only outage", "there are no DNS probes yet")
 not_yet("portal", 16, "HTTP portal", "there are no HTTP probes yet")

@@ -12,7 +12,7 @@ import sys
 import time
 
 from . import image, setup
-from .drill import DRILLS, Row, run
+from .drill import DRILLS, run, still_not_yet
 from .errors import Trouble
 from .host import Host
 from .world import World, remove
@@ -138,7 +138,7 @@ def play(world, chosen, arguments, failures, say):
             say(f"round {round_number + 1} of {arguments.repeat}")
         for one in chosen:
             if one.not_yet:
-                rows += [Row(one.name, one.does, f"not yet: {one.not_yet}", None)] if round_number == 0 else []
+                rows += [still_not_yet(world, one)] if round_number == 0 else []
                 continue
             number += 1
             rows += run(world, one, number, say, failures)

@@ -5,7 +5,7 @@ import shutil
 import time
 from dataclasses import dataclass, field
 
-from .daemon import Daemon
+from .daemon import UPLINKD, Daemon
 from .errors import Broken, Trouble
 from .traffic import NAMES, NATED, PLAIN, Traffic
 
@@ -31,6 +31,8 @@ class Drill:
     does: str
     act: object
     not_yet: str = None
+    # A command of uplinkd that would work if it were not for that.
+    until: tuple = ()
 
 
 @dataclass
@@ -58,9 +60,16 @@ def drill(name, number, does):
     return add
 
 
-def not_yet(name, number, does, why):
-    """A drill for something that uplinkd does not have: shown, never passed."""
-    DRILLS[name] = Drill(name, number, does, None, why)
+def not_yet(name, number, does, why, until=()):
+    """A drill for something that uplinkd does not have: shown, never passed, and broken as soon as uplinkd has it."""
+    DRILLS[name] = Drill(name, number, does, None, why, until)
+
+
+def still_not_yet(world, one):
+    """The row of such a drill."""
+    if one.until and world.router.run(UPLINKD, *one.until).code == 0:
+        return Row(one.name, one.does, "uplinkd has it now: this drill waits to be written", False)
+    return Row(one.name, one.does, f"not yet: {one.not_yet}", None)
 
 
 @dataclass
@@ -265,4 +274,4 @@ def counts(losses):
     return "lost " + ", ".join(words) + (f"; the client slept {ms(pause_s)}" if pause_s > PAUSE_S else "")
 
 
-__all__ = ["CABLE_S", "DRILLS", "SILENCE_S", "Broken", "Site", "Trouble", "drill", "ms", "not_yet", "run"]
+__all__ = ["CABLE_S", "DRILLS", "SILENCE_S", "Broken", "Site", "Trouble", "drill", "ms", "not_yet", "run", "still_not_yet"]

@@ -15,6 +15,7 @@ from . import setup
 ROLES = ["router", "isp1", "isp2", "internet", "client"]
 PROJECT = "uplinkd-drill"
 LABEL = "io.uplinkd.drill"
+FORWARD = "/proc/sys/net/ipv4/ip_forward"
 # A folder of each run: sockets, logs, journals, records.
 FOLDER = "uplinkd-drill-"
 # How long a container may take for its role.
@@ -26,7 +27,7 @@ class World:
         self.host, self.image, self.run, self.say = host, image, run, say
         self.file = os.path.join(checkout, "compose", "compose.yaml")
         self.folder = tempfile.mkdtemp(prefix=FOLDER, dir=in_memory())
-        self.agents = {}
+        self.agents, self.forward = {}, None
         for role in ROLES:
             folder = os.path.join(self.folder, role)
             os.mkdir(folder)
@@ -56,6 +57,8 @@ class World:
 
     def up(self):
         begun = time.monotonic()
+        with open(FORWARD) as file:
+            self.forward = file.read()
         self.compose("up", "-d")
         for agent in self.agents.values():
             agent.ready(READY_S)
@@ -100,6 +103,10 @@ class World:
         for agent in self.agents.values():
             agent.hang_up()
         remove(self.host)
+        # Netavark switches it on for all of the host, whether or not a network needs it.
+        if self.forward:
+            with open(FORWARD, "w") as file:
+                file.write(self.forward)
 
 
 def in_memory():
