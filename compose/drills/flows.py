@@ -51,7 +51,9 @@ def reset_within(site, what, since):
         fresh = ended and next((one for one in events if one["event"] == "going" and one["t"] > ended["t"]), None)
         time.sleep(0.1)
     took = ended["t"] - since if ended else 99.0
-    measured = f"{ended['event']} after {ms(took)}, the next one runs {ms(fresh['t'] - ended['t'])} later" if fresh else "hangs"
+    measured = (
+        f"{ended['event']} after {ms(took)}, the next one runs {ms(fresh['t'] - ended['t'])} later" if fresh else "hangs"
+    )
     site.promise(f"{what}: with its address gone it is reset ≤ {ms(RESET_S)}", measured, bool(fresh) and took <= RESET_S)
 
 

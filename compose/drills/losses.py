@@ -52,7 +52,9 @@ def lossy(site):
     left = site.traffic.arrived(2, begun)
     took = (left or time.monotonic()) - begun
     site.promise(
-        f"left for the clean line within {LOSSY_LIMIT_S} s", f"{took:.1f} s" if left else "never", bool(left) and took <= LOSSY_LIMIT_S
+        f"left for the clean line within {LOSSY_LIMIT_S} s",
+        f"{took:.1f} s" if left else "never",
+        bool(left) and took <= LOSSY_LIMIT_S,
     )
     # A moment for what was on the old line when it was left.
     site.lost_nothing("on the clean line", (left or begun) + 0.1, moves=0)
@@ -68,7 +70,11 @@ def target(site):
     site.lost_nothing("one target dead", begun, moves=0)
     # It was really dead: both have noticed.
     status = site.daemon.status()
-    loss = [one["loss_percent"] for uplink in status["uplinks"] for one in uplink["targets"] if one["target"] == DEAD_TARGET]
-    site.promise("both uplinks see it dead", ", ".join(f"{one:.0f} % lost" for one in loss), len(loss) == 2 and min(loss) > 0)
+    loss = [
+        one["loss_percent"] for uplink in status["uplinks"] for one in uplink["targets"] if one["target"] == DEAD_TARGET
+    ]
+    site.promise(
+        "both uplinks see it dead", ", ".join(f"{one:.0f} % lost" for one in loss), len(loss) == 2 and min(loss) > 0
+    )
     healths = [uplink["health"] for uplink in status["uplinks"]]
     site.promise("both uplinks stay healthy", ", ".join(healths), healths == ["healthy"] * 2)

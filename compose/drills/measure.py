@@ -19,8 +19,12 @@ def without(site):
     losses = site.traffic.losses(dead - 0.2, back + 0.2)
     gap = min(one.gap_s for one in losses.values())
     outage = back - dead
-    site.promise(f"the gap is the outage of {ms(outage)}", ms(gap), abs(gap - outage) < 0.2)
+    site.promise("the gap is the outage", f"{ms(gap)} of {ms(outage)}", abs(gap - outage) < 0.2)
     plain, nated = losses[PLAIN], losses[NATED]
     measured = f"{plain.up} and {nated.up} lost on the way up, {plain.down} and {nated.down} on the way down"
     expected = outage * 1000
-    site.promise("the lost are counted, and on the right way", measured, all(abs(one.up - expected) < 200 and one.down == 0 for one in (plain, nated)))
+    site.promise(
+        "the lost are counted, and on the right way",
+        measured,
+        all(abs(one.up - expected) < 200 and one.down == 0 for one in (plain, nated)),
+    )

@@ -10,7 +10,11 @@ RENEWALS = 3
 RENEWAL_S, PAUSE_S = 5, 0.5
 
 
-@drill("dhcp", 11, f"the primary's DHCP client renews {RENEWALS} times, at home and in Fallback, and writes its own default route")
+@drill(
+    "dhcp",
+    11,
+    f"the primary's DHCP client renews {RENEWALS} times, at home and in Fallback, and writes its own default route",
+)
 def dhcp(site):
     site.begin()
     site.strangers()

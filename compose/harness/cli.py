@@ -2,7 +2,6 @@
 
 import argparse
 import importlib
-import json
 import os
 import pkgutil
 import shutil
@@ -15,9 +14,8 @@ from . import image, setup
 from .drill import DRILLS, run, still_not_yet
 from .errors import Trouble
 from .host import Host
+from .table import colour, print_table, write_json
 from .world import World, remove
-
-COLOURS = {"ok": "\033[32m", "BROKEN": "\033[1;31m", "not yet": "\033[33m"}
 
 
 def parse(argv):
@@ -108,9 +106,7 @@ def whole(host, checkout, arguments, say):
         name = arguments.image or image.build(host, label, binary(checkout, arguments), checkout, None, say)
         world = World(host, checkout, name, label, say)
         world.up()
-        chosen = sorted(
-            (DRILLS[name] for name in arguments.names or DRILLS), key=lambda one: (one.number, one.name)
-        )
+        chosen = sorted((DRILLS[name] for name in arguments.names or DRILLS), key=lambda one: (one.number, one.name))
         failures = os.path.join(target(checkout), "drills")
         shutil.rmtree(failures, ignore_errors=True)
         rows = play(world, chosen, arguments, failures, say)
@@ -162,49 +158,3 @@ class Progress:
 
     def __call__(self, what):
         print(f"{time.monotonic() - self.begun:7.1f} s  {colour(what)}", flush=True)
-
-
-def colour(text):
-    if not sys.stdout.isatty() or "NO_COLOR" in os.environ:
-        return text
-    for word, code in COLOURS.items():
-        if text.lstrip().startswith(word):
-            return text.replace(word, f"{code}{word}\033[0m", 1)
-    return text
-
-
-def print_table(rows, seconds):
-    if not rows:
-        return
-    cells = [("drill", "promise", "measured", "ok")]
-    last = None
-    for row in rows:
-        cells.append(("" if row.drill == last else row.drill, row.promise, row.measured, row.verdict))
-        last = row.drill
-    widths = [max(len(line[column]) for line in cells) for column in range(3)]
-    print()
-    for line in cells:
-        padded = "  ".join(text.ljust(width) for text, width in zip(line, widths))
-        print(f"{padded}  {colour(line[3])}")
-    broken = sum(row.ok is False for row in rows)
-    later = sum(row.ok is None for row in rows)
-    drills = len({row.drill for row in rows if row.ok is not None})
-    print(
-        f"\n{drills} drills, {sum(row.ok is not None for row in rows)} promises, {broken} broken; {later} not yet; {seconds:.0f} s"
-    )
-
-
-def write_json(path, rows, seconds, host):
-    value = {
-        "version": 1,
-        "seconds": round(seconds, 1),
-        "ok": all(row.ok is not False for row in rows),
-        "adapted": [{"what": what, "why": why} for what, why in host.changes],
-        "promises": [{**vars(row), "verdict": row.verdict} for row in rows],
-    }
-    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
-    if path == "-":
-        sys.stdout.write(text)
-    else:
-        with open(path, "w") as file:
-            file.write(text)

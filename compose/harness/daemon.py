@@ -91,7 +91,11 @@ class Daemon:
         code = self.router.wait("daemon", STOP_S)
         self.running = False
         if code != 0:
-            raise Broken(f"uplinkd ended with {code} after SIGTERM" if code is not None else f"uplinkd has not ended {STOP_S} s after SIGTERM")
+            raise Broken(
+                f"uplinkd ended with {code} after SIGTERM"
+                if code is not None
+                else f"uplinkd has not ended {STOP_S} s after SIGTERM"
+            )
         return time.monotonic() - at
 
     def status(self):

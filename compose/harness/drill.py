@@ -150,10 +150,10 @@ class Site:
         time.sleep(0.5)
         low_s = self.daemon.window_s if low_s is None else low_s
         at = self.traffic.came(1, since)
-        took = None if at is None else at - since
-        ok = took is not None and low_s <= took <= self.daemon.window_s + slack_s
-        measured = "never" if took is None else ms(took)
-        self.promise(f"{what}: home after {low_s:.1f} to {self.daemon.window_s + slack_s:.1f} s", measured, ok)
+        took, high_s = None if at is None else at - since, self.daemon.window_s + slack_s
+        ok = took is not None and low_s <= took <= high_s
+        promise = f"{what}: home not before the window of {self.daemon.window_s} s, ≤ {high_s} s"
+        self.promise(promise, "never" if took is None else ms(took), ok)
         self.lost_nothing(what, since, moves=moves)
 
     def watch_routes(self):
@@ -171,6 +171,11 @@ class Site:
             lines = [line.strip() for line in file]
         return [line for line in lines if not default or "default" in line]
 
+    def no_change(self, promise, default=False):
+        """The kernel has announced no change of routes since they are watched."""
+        changes = self.routes_seen(default)
+        self.promise(promise, "; ".join([f"{len(changes)} changes", *changes[:2]]), not changes)
+
     def standing_promises(self):
         """What every drill promises, checked when it is over."""
         if not self.daemon.started:
@@ -181,13 +186,17 @@ class Site:
         detours, path = without_detours(path, self.detour_s)
         seen = ways(f"wan{word}" for _, word in path) if self.traffic else told
         moments = [f"{at - self.begun:.3f} s wan{word}" for at, word in self.traffic.path()] if self.traffic else []
-        self.papers.append(f"told {[f'{at - self.begun:.3f} s {new}' for at, _, new in switches]}, seen at the far end {moments}")
+        self.papers.append(
+            f"told {[f'{at - self.begun:.3f} s {new}' for at, _, new in switches]}, seen at the far end {moments}"
+        )
         if self.expected is not None:
             words = " → ".join(told) + ("" if seen == told else f"; seen at the far end: {' → '.join(seen)}")
             self.promise(f"moves: {' → '.join(self.expected)}", words, told == seen == self.expected)
         if self.detour_s:
             longest = max(detours, default=0.0)
-            self.promise(f"the stranger's route carries traffic ≤ {ms(self.detour_s)}", ms(longest), longest <= self.detour_s)
+            self.promise(
+                f"the stranger's route carries traffic ≤ {ms(self.detour_s)}", ms(longest), longest <= self.detour_s
+            )
         words, good = self.daemon.replay()
         errors, left = self.daemon.errors(), self.daemon.cleanup()
         words += f"; {len(errors)} errors" + "".join(f": {one}" for one in errors[:1])
@@ -274,4 +283,16 @@ def counts(losses):
     return "lost " + ", ".join(words) + (f"; the client slept {ms(pause_s)}" if pause_s > PAUSE_S else "")
 
 
-__all__ = ["CABLE_S", "DRILLS", "SILENCE_S", "Broken", "Site", "Trouble", "drill", "ms", "not_yet", "run", "still_not_yet"]
+__all__ = [
+    "CABLE_S",
+    "DRILLS",
+    "SILENCE_S",
+    "Broken",
+    "Site",
+    "Trouble",
+    "drill",
+    "ms",
+    "not_yet",
+    "run",
+    "still_not_yet",
+]

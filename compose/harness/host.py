@@ -85,7 +85,9 @@ class Host:
         done = subprocess.run(["stat", "-f", "-c", "%T", self.folder], capture_output=True, text=True, check=False)
         if done.stdout.strip() in ("overlayfs", "nfs"):
             driver = "vfs"
-            self.change("storage driver vfs", f"{self.folder} lies on {done.stdout.strip()}, which overlay cannot stand on")
+            self.change(
+                "storage driver vfs", f"{self.folder} lies on {done.stdout.strip()}, which overlay cannot stand on"
+            )
         return f'[storage]\ndriver = "{driver}"\ngraphroot = "{self.folder}/storage"\nrunroot = "{RUNROOT}/storage"\n'
 
     def podman(self, *argv, timeout=60, check=True):
@@ -121,7 +123,9 @@ def lock(path):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         file.seek(0)
-        raise Trouble(f"another run is under way (process {file.read().strip() or 'unknown'}): wait for it or end it") from None
+        raise Trouble(
+            f"another run is under way (process {file.read().strip() or 'unknown'}): wait for it or end it"
+        ) from None
     file.truncate(0)
     file.write(str(os.getpid()))
     file.flush()

@@ -15,10 +15,38 @@ from .errors import Trouble
 
 PROGRAMS = ["/usr/bin/python3", "busybox", "ip", "tc", "nft"]
 # What of the standard library nothing in the image needs.
-LEFT_OUT = ["test", "idlelib", "ensurepip", "lib2to3", "tkinter", "turtledemo", "dist-packages", "site-packages", "config-*"]
+LEFT_OUT = [
+    "test",
+    "idlelib",
+    "ensurepip",
+    "lib2to3",
+    "tkinter",
+    "turtledemo",
+    "dist-packages",
+    "site-packages",
+    "config-*",
+]
 FOLDERS = ["proc", "sys", "dev", "run", "tmp", "etc", "state", "usr/bin", "usr/sbin", "usr/lib", "usr/lib64"]
 LINKS = {name: f"usr/{name}" for name in ("bin", "sbin", "lib", "lib64")}
-APPLETS = ["sh", "cat", "ls", "mkdir", "rm", "hostname", "ps", "kill", "ping", "logger", "sleep", "grep", "vi", "wget", "nslookup", "top", "udhcpc"]
+APPLETS = [
+    "sh",
+    "cat",
+    "ls",
+    "mkdir",
+    "rm",
+    "hostname",
+    "ps",
+    "kill",
+    "ping",
+    "logger",
+    "sleep",
+    "grep",
+    "vi",
+    "wget",
+    "nslookup",
+    "top",
+    "udhcpc",
+]
 SCRIPT = "etc/udhcpc/default.script"
 
 
@@ -73,7 +101,13 @@ def python(root):
     """The standard library, and what its compiled modules need."""
     words = ["/usr/bin/python3", "-c", "import sysconfig; print(sysconfig.get_path('stdlib'))"]
     home = subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
-    shutil.copytree(home, os.path.join(root, home[1:]), ignore=shutil.ignore_patterns(*LEFT_OUT), symlinks=False, ignore_dangling_symlinks=True)
+    shutil.copytree(
+        home,
+        os.path.join(root, home[1:]),
+        ignore=shutil.ignore_patterns(*LEFT_OUT),
+        symlinks=False,
+        ignore_dangling_symlinks=True,
+    )
     modules = os.path.join(home, "lib-dynload")
     found = set()
     for name in sorted(os.listdir(modules)) if os.path.isdir(modules) else []:

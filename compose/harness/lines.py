@@ -91,8 +91,9 @@ class Lines:
         return at
 
     def silence(self, *isps, ways=BOTH):
-        """Nothing passes the providers any more in these directions."""
-        return [self.faults(self.world.isps[isp], "forward", "forward", [f"{FROM[way]} drop" for way in ways]) for isp in isps][0]
+        """Nothing passes the providers any more in these directions. Returns when it began."""
+        rules = [f"{FROM[way]} drop" for way in ways]
+        return min(self.faults(self.world.isps[isp], "forward", "forward", rules) for isp in isps)
 
     def lose(self, isp, percent, ways=BOTH):
         """So many packets of a hundred are lost in these directions."""
@@ -100,8 +101,8 @@ class Lines:
         return self.faults(self.world.isps[isp], "forward", "forward", rules)
 
     def clear(self, *isps):
-        """The providers forward everything again."""
-        return [self.faults(self.world.isps[isp], "forward", "forward", []) for isp in isps][-1]
+        """The providers forward everything again. Returns when the last of them was asked to."""
+        return max(self.faults(self.world.isps[isp], "forward", "forward", []) for isp in isps)
 
     def gateway(self, isp, alive):
         """The provider's own interface: its gateway falls dead, the router's carrier stays."""
@@ -131,7 +132,9 @@ class Lines:
 
 
 def ip(*argv):
-    done = subprocess.run(["ip", *argv], capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL, check=False)
+    done = subprocess.run(
+        ["ip", *argv], capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL, check=False
+    )
     if done.returncode != 0:
         raise Trouble(f"`ip {' '.join(argv)}` on the host failed: {done.stderr.strip()}")
     return done.stdout

@@ -57,7 +57,9 @@ def missing():
     lacking = [f"{name} ({why})" for name, why in PROGRAMS.items() if not program(name)]
     found = version_of_compose()
     if found != COMPOSE_VERSION:
-        lacking.append(f"podman-compose {COMPOSE_VERSION} in {os.path.dirname(compose_path())} (found: {found or 'none'})")
+        lacking.append(
+            f"podman-compose {COMPOSE_VERSION} in {os.path.dirname(compose_path())} (found: {found or 'none'})"
+        )
     return lacking
 
 

@@ -50,7 +50,13 @@ class Traffic:
         os.makedirs(self.folder, exist_ok=True)
         self.seen_path = os.path.join(world.internet.folder, "seen.bin")
         self.seen_from = os.path.getsize(self.seen_path) if os.path.exists(self.seen_path) else 0
-        there, flows = f"/state/{name}", [f"{self.base + NATED}:{roles.CLIENT_NATED}:{PER_SECOND}", f"{self.base + PLAIN}:{roles.CLIENT_PLAIN}:{PER_SECOND}"]
+        there, flows = (
+            f"/state/{name}",
+            [
+                f"{self.base + NATED}:{roles.CLIENT_NATED}:{PER_SECOND}",
+                f"{self.base + PLAIN}:{roles.CLIENT_PLAIN}:{PER_SECOND}",
+            ],
+        )
         if keepalive:
             flows.append(f"{self.base + KEEPALIVE}:{roles.CLIENT_NATED}:1")
         tool = ["/usr/bin/python3", "/drill/client.py"]
@@ -77,7 +83,9 @@ class Traffic:
 
     def book(self, name, flow, tail=False):
         """{sequence: (time, word)} of one flow; of the last two seconds or so, if that is enough."""
-        start, path = (self.seen_from, self.seen_path) if name == "seen" else (0, os.path.join(self.folder, f"{name}.bin"))
+        start, path = (
+            (self.seen_from, self.seen_path) if name == "seen" else (0, os.path.join(self.folder, f"{name}.bin"))
+        )
         if not os.path.exists(path):
             return {}
         with open(path, "rb") as file:
@@ -87,7 +95,11 @@ class Traffic:
             file.seek(start)
             data = file.read()
         data = data[: len(data) - len(data) % records.RECORD.size]
-        return {sequence: (at, word) for number, sequence, at, word in records.RECORD.iter_unpack(data) if number == self.base + flow}
+        return {
+            sequence: (at, word)
+            for number, sequence, at, word in records.RECORD.iter_unpack(data)
+            if number == self.base + flow
+        }
 
     def losses(self, begin, end=None, flows=(NATED, PLAIN)):
         """What was lost of that which was sent from one moment to another (now), for each flow."""
@@ -149,7 +161,9 @@ class Traffic:
         end = time.monotonic()
         self.settle(flow, end)
         back = self.book("back", flow)
-        times = [at for sequence, (at, _) in self.book("sent", flow).items() if begin <= at < end and sequence not in back]
+        times = [
+            at for sequence, (at, _) in self.book("sent", flow).items() if begin <= at < end and sequence not in back
+        ]
         return max(times, default=None)
 
     def downloads(self, begin=0.0, folder=None):
