@@ -75,7 +75,9 @@ def router(site):
     site.traffic.flows()
     last = site.traffic.last_loss(pressed)
     took = 0.0 if last is None else max(0.0, last - up)
-    site.promise(f"served again ≤ {ms(BOOT_S)} after its interfaces are there", ms(took), took <= BOOT_S)
+    whole = 0.0 if last is None else last - pressed
+    measured = f"{ms(took)}, and {ms(whole)} after the button was pressed"
+    site.promise(f"served again ≤ {ms(BOOT_S)} after its interfaces are there", measured, took <= BOOT_S)
     site.daemon.rest()
     told = [new for at, _, new in site.daemon.switches() if at > pressed and new]
     site.promise("ends on wan1, at most by way of wan2", " → ".join(told), told in (["wan1"], ["wan2", "wan1"]))

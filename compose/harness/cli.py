@@ -121,7 +121,7 @@ def whole(host, checkout, arguments, say):
             remove(host)
         signal.signal(signal.SIGINT, signal.default_int_handler)
     seconds = time.monotonic() - begun
-    print_table(rows, seconds)
+    print_table(rows, seconds, sys.stderr if arguments.json == "-" else sys.stdout)
     if arguments.json:
         write_json(arguments.json, rows, seconds, host)
     return 0 if all(row.ok is not False for row in rows) else 1
@@ -146,7 +146,8 @@ def explain_keep(host, world):
     print(
         f"\neverything is left running, but for the daemon: `uplinkd run -c /state/uplinkd.toml` in the router starts it. To get in\n"
         f"(router, isp1, isp2, internet, client):\n  {names} podman exec -it {world.container('router')} sh\n"
-        f"Logs, journals and records are in {world.folder}. To remove it all:\n  scripts/drill --clean"
+        f"Logs, journals and records are in {world.folder}. To remove it all:\n  scripts/drill --clean",
+        file=sys.stderr,
     )
 
 
@@ -157,4 +158,4 @@ class Progress:
         self.begun = time.monotonic()
 
     def __call__(self, what):
-        print(f"{time.monotonic() - self.begun:7.1f} s  {colour(what)}", flush=True)
+        print(f"{time.monotonic() - self.begun:7.1f} s  {colour(what, sys.stderr)}", file=sys.stderr, flush=True)

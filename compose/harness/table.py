@@ -7,9 +7,9 @@ import sys
 COLOURS = {"ok": "\033[32m", "BROKEN": "\033[1;31m", "not yet": "\033[33m"}
 
 
-def colour(text):
+def colour(text, out):
     """A verdict in its colour, on a terminal."""
-    if not sys.stdout.isatty() or "NO_COLOR" in os.environ:
+    if not out.isatty() or "NO_COLOR" in os.environ:
         return text
     for word, code in COLOURS.items():
         if text.lstrip().startswith(word):
@@ -35,21 +35,25 @@ def gathered(rows):
     return sorted(lines, key=lambda line: order.index(line[0]))
 
 
-def print_table(rows, seconds):
+def print_table(rows, seconds, out):
     if not rows:
         return
     lines = [("drill", "promise", "measured", "ok"), *gathered(rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(3)]
     last = None
-    print()
+    print(file=out)
     for drill, promise, measured, verdict in lines:
         cells = ("" if drill == last else drill, promise, measured)
         last = drill
-        print("  ".join(text.ljust(width) for text, width in zip(cells, widths)), colour(verdict), sep="  ")
+        print(
+            "  ".join(text.ljust(width) for text, width in zip(cells, widths)), colour(verdict, out), sep="  ", file=out
+        )
     tried = [row for row in rows if row.ok is not None]
     broken, later = sum(row.ok is False for row in rows), len(rows) - len(tried)
+    drills = len({row.drill for row in tried})
     print(
-        f"\n{len({row.drill for row in tried})} drills, {len(tried)} promises, {broken} broken; {later} not yet; {seconds:.0f} s"
+        f"\n{drills} drills, {len(tried)} promises, {broken} broken; {later} not yet; {seconds:.0f} s",
+        file=out,
     )
 
 
