@@ -9,6 +9,8 @@ agents    how to speak with what runs inside
 lines     faults: cables, losses, silence
 daemon    uplinkd in the router: started, stopped, asked, and its papers checked
 traffic   what the client sent and what became of it
-drill     a drill: its promises and what was measured
+drill     what a drill is, and the list of all
+site      what a drill works with, and promises that are checked by measuring
+play      drills, one after the other
 table     what is printed at the end
 """

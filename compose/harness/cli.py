@@ -11,9 +11,10 @@ import sys
 import time
 
 from . import image, setup
-from .drill import DRILLS, run, still_not_yet
+from .drill import DRILLS
 from .errors import Trouble
 from .host import Host
+from .play import play_all
 from .table import colour, print_table, write_json
 from .world import World, remove
 
@@ -94,7 +95,7 @@ def binary(checkout, arguments):
 
 
 def target(checkout):
-    return os.environ.get("CARGO_TARGET_DIR") or os.path.join(checkout, "target")
+    return os.path.join(checkout, os.environ.get("CARGO_TARGET_DIR", "target"))
 
 
 def whole(host, checkout, arguments, say):
@@ -109,7 +110,7 @@ def whole(host, checkout, arguments, say):
         chosen = sorted((DRILLS[name] for name in arguments.names or DRILLS), key=lambda one: (one.number, one.name))
         failures = os.path.join(target(checkout), "drills")
         shutil.rmtree(failures, ignore_errors=True)
-        rows = play(world, chosen, arguments, failures, say)
+        rows = play_all(world, chosen, arguments.repeat, failures, say)
     finally:
         # A second Ctrl-C must not leave half of it behind.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -125,20 +126,6 @@ def whole(host, checkout, arguments, say):
     if arguments.json:
         write_json(arguments.json, rows, seconds, host)
     return 0 if all(row.ok is not False for row in rows) else 1
-
-
-def play(world, chosen, arguments, failures, say):
-    rows, number = [], 0
-    for round_number in range(arguments.repeat):
-        if arguments.repeat > 1:
-            say(f"round {round_number + 1} of {arguments.repeat}")
-        for one in chosen:
-            if one.not_yet:
-                rows += [still_not_yet(world, one)] if round_number == 0 else []
-                continue
-            number += 1
-            rows += run(world, one, number, say, failures)
-    return rows
 
 
 def explain_keep(host, world):

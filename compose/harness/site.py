@@ -1,0 +1,198 @@
+"""What a drill works with: the world, the daemon, the traffic, and promises that are checked by measuring."""
+
+import os
+import shutil
+import time
+from dataclasses import dataclass, field
+
+from .daemon import STABLE_WINDOW_S, Daemon
+from .drill import CABLE_S, Drill, Row, ms
+from .traffic import NAMES, NATED, PLAIN, Traffic
+
+# What the kernel drops of a masqueraded flow that changes its line.
+MASQUERADE_DROPS = 1
+# No answer is under way for longer.
+UNDER_WAY_S = 0.1
+# A client that sent nothing for longer is mentioned: its measure is as coarse as that.
+PAUSE_S = 0.05
+# What an uplink needs to be proven healthy before its window begins, and a busy machine to show it.
+SLACK_S = 2.5
+
+
+@dataclass
+class Site:
+    """What a drill works with."""
+
+    world: object
+    drill: Drill
+    number: int
+    say: object
+    rows: list = field(default_factory=list)
+    traffic: Traffic = None
+    daemon: Daemon = None
+    expected: list = field(default_factory=lambda: ["wan1"])
+    papers: list = field(default_factory=list)
+    detour_s: float = 0.0
+    begun: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self):
+        self.name = f"{self.drill.name}-{self.number}"
+        self.lines = self.world.lines
+        self.daemon = Daemon(self.world, self.name)
+
+    # Before and after.
+
+    def begin(self, window_s=STABLE_WINDOW_S, keepalive=False, traffic=True, **more):
+        """The daemon at rest on the first uplink, both healthy, and traffic that flows."""
+        self.daemon.configure(window_s, **more)
+        self.daemon.start()
+        self.daemon.rest()
+        if traffic:
+            self.traffic = Traffic(self.world, self.number, self.name, keepalive)
+            self.traffic.flows()
+        self.step("at rest on wan1, traffic flows")
+
+    def step(self, what):
+        self.say(f"  {what}")
+
+    def strangers(self):
+        """Somebody else writes routes in this drill: for a moment they may carry traffic, until they are taken over."""
+        self.detour_s = CABLE_S
+
+    def moves(self, *uplinks):
+        """By which uplinks traffic goes in this drill, one after the other, and no others."""
+        self.expected = ["wan1", *uplinks]
+
+    # Promises.
+
+    def promise(self, promise, measured, ok):
+        self.rows.append(Row(self.drill.name, promise, measured, ok))
+        self.say(f"  {self.rows[-1].verdict:<7} {promise}: {measured}")
+
+    def gap_at_most(self, what, begin, limit_s, end=None):
+        """The longest time without an answered datagram, of the worse flow."""
+        losses = self.traffic.losses(begin, end)
+        worst = max(one.gap_s for one in losses.values())
+        self.promise(f"{what}: gap ≤ {ms(limit_s)}", f"{ms(worst)}; {counts(losses)}", worst <= limit_s)
+        return worst
+
+    def later(self, promise, measured, why):
+        """A promise that cannot be kept before uplinkd has something that it has not yet: measured, and never passed."""
+        self.rows.append(Row(self.drill.name, promise, f"{measured} ({why})", None))
+        self.say(f"  not yet {promise}: {measured} ({why})")
+
+    def lost_nothing(self, what, begin, end=None, moves=1):
+        """Nothing of the plain flow. Of the masqueraded one, at each move, the packet that the kernel drops, and the answers
+        that were under way to the address that is gone."""
+        losses = self.traffic.losses(begin, end)
+        plain, nated = losses[PLAIN], losses[NATED]
+        dropped = [at for at, up in nated.lost_at if up]
+        astray = [at for at, up in nated.lost_at if not up and not any(abs(at - one) < UNDER_WAY_S for one in dropped)]
+        ok = plain.sent > 0 and plain.lost == 0 and len(dropped) <= MASQUERADE_DROPS * moves and not astray
+        self.promise(f"{what}: nothing lost" + (f" (masqueraded ≤ {moves})" if moves else ""), counts(losses), ok)
+
+    def comes_home(self, since, what="failback", low_s=None, slack_s=SLACK_S, deadline_s=20, moves=1):
+        """Back on the first provider after the stable window and not before, as the far end sees it, and nothing is lost."""
+        self.daemon.wait_for("primary", "wan1", deadline_s)
+        time.sleep(0.5)
+        low_s = self.daemon.window_s if low_s is None else low_s
+        at = self.traffic.came(1, since)
+        took, high_s = None if at is None else at - since, self.daemon.window_s + slack_s
+        ok = took is not None and low_s <= took <= high_s
+        promise = f"{what}: home not before the window of {self.daemon.window_s} s, ≤ {high_s} s"
+        self.promise(promise, "never" if took is None else ms(took), ok)
+        self.lost_nothing(what, since, moves=moves)
+
+    def watch_routes(self):
+        """From now on the kernel's announcements of routes are written down."""
+        self.world.router.start("monitor", "ip", "-4", "monitor", "route", log=f"{self.daemon.there}/routes.log")
+        time.sleep(0.1)
+
+    def stop_watching(self):
+        if os.path.exists(os.path.join(self.daemon.here, "routes.log")):
+            self.world.router.signal("monitor", 9)
+
+    def routes_seen(self, default=False):
+        """What the kernel has announced since, of default routes only if so wished."""
+        with open(os.path.join(self.daemon.here, "routes.log")) as file:
+            lines = [line.strip() for line in file]
+        return [line for line in lines if not default or "default" in line]
+
+    def no_change(self, promise, default=False):
+        """The kernel has announced no change of routes since they are watched."""
+        changes = self.routes_seen(default)
+        self.promise(promise, "; ".join([f"{len(changes)} changes", *changes[:2]]), not changes)
+
+    def standing_promises(self):
+        """What every drill promises, checked when it is over."""
+        if not self.daemon.started:
+            return
+        switches = self.daemon.switches()
+        told = ways(new for _, _, new in switches)
+        path = self.traffic.path() if self.traffic else []
+        detours, path = without_detours(path, self.detour_s)
+        seen = ways(f"wan{word}" for _, word in path) if self.traffic else told
+        moments = [f"{at - self.begun:.3f} s wan{word}" for at, word in self.traffic.path()] if self.traffic else []
+        self.papers.append(
+            f"told {[f'{at - self.begun:.3f} s {new}' for at, _, new in switches]}, seen at the far end {moments}"
+        )
+        if self.expected is not None:
+            words = " → ".join(told) + ("" if seen == told else f"; seen at the far end: {' → '.join(seen)}")
+            self.promise(f"moves: {' → '.join(self.expected)}", words, told == seen == self.expected)
+        if self.detour_s:
+            longest = max(detours, default=0.0)
+            self.promise(
+                f"the stranger's route carries traffic ≤ {ms(self.detour_s)}", ms(longest), longest <= self.detour_s
+            )
+        words, good = self.daemon.replay()
+        errors, left = self.daemon.errors(), self.daemon.cleanup()
+        words += f"; {len(errors)} errors" + "".join(f": {one}" for one in errors[:1])
+        words += f"; {len(left)} left" + "".join(f": {one}" for one in left[:1])
+        self.promise("replays identically, no ERROR, cleanup leaves nothing", words, good and not errors and not left)
+
+    def save(self, folder):
+        """Log, journal and configuration of the daemon, what the client has written, and the containers' own logs."""
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.daemon.here, folder)
+        if self.traffic:
+            shutil.copytree(self.traffic.folder, os.path.join(folder, "client"))
+        with open(os.path.join(folder, "promises.txt"), "w") as file:
+            file.writelines(f"{row.verdict}\t{row.promise}\t{row.measured}\n" for row in self.rows)
+            file.writelines(f"{line}\n" for line in self.papers)
+        self.world.save_logs(folder)
+        with open(os.path.join(folder, "router.txt"), "w") as file:
+            for words in ("address", "rule", "route show table all"):
+                file.write(f"# ip {words}\n{self.world.router.run('ip', *words.split()).out}\n")
+
+
+def without_detours(path, limit_s):
+    """How long traffic took another way for so short a time, and the path without that."""
+    detours, kept = [], []
+    for index, (at, word) in enumerate(path):
+        # Only between two stays on the same line.
+        between = 0 < index < len(path) - 1 and path[index - 1][1] == path[index + 1][1]
+        took = path[index + 1][0] - at if between else 0.0
+        if between and took <= limit_s:
+            detours.append(took)
+        else:
+            kept.append((at, word))
+    return detours, kept
+
+
+def ways(uplinks):
+    """Each uplink once for each time that traffic came to it."""
+    found = []
+    for uplink in uplinks:
+        if uplink and found[-1:] != [uplink]:
+            found.append(uplink)
+    return found
+
+
+def counts(losses):
+    """How many were lost on the way up and down, of how many, of each flow."""
+    words = []
+    for flow, one in losses.items():
+        lost = " + ".join(f"{count} {way}" for count, way in ((one.up, "up"), (one.down, "down")) if count) or "0"
+        words.append(f"{NAMES[flow]} {lost} of {one.sent}")
+    pause_s = max(one.pause_s for one in losses.values())
+    return "lost " + ", ".join(words) + (f"; the client slept {ms(pause_s)}" if pause_s > PAUSE_S else "")
