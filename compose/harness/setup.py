@@ -7,8 +7,8 @@ import sys
 
 from .errors import Trouble
 
-# Which podman-compose is known to work. Before 1.1 its check of networks fails on mappings; the keys for the names of
-# interfaces and for networks without addresses came later still.
+# Which podman-compose is known to work. Before 1.1 its check of networks fails on mappings, and 1.3 does not know yet what
+# interfaces are called in the container.
 COMPOSE_VERSION = "1.6.0"
 
 # What the image is made of and what the host needs.

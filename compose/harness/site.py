@@ -73,7 +73,8 @@ class Site:
         """The longest time without an answered datagram, of the worse flow."""
         losses = self.traffic.losses(begin, end)
         worst = max(one.gap_s for one in losses.values())
-        self.promise(f"{what}: gap ≤ {ms(limit_s)}", f"{ms(worst)}; {counts(losses)}", worst <= limit_s)
+        ok = worst <= limit_s
+        self.promise(f"{what}: gap ≤ {ms(limit_s)}", f"{ms(worst)}; {counts(losses)}{excuse(ok, losses)}", ok)
         return worst
 
     def later(self, promise, measured, why):
@@ -89,7 +90,11 @@ class Site:
         dropped = [at for at, up in nated.lost_at if up]
         astray = [at for at, up in nated.lost_at if not up and not any(abs(at - one) < UNDER_WAY_S for one in dropped)]
         ok = plain.sent > 0 and plain.lost == 0 and len(dropped) <= MASQUERADE_DROPS * moves and not astray
-        self.promise(f"{what}: nothing lost" + (f" (masqueraded ≤ {moves})" if moves else ""), counts(losses), ok)
+        self.promise(
+            f"{what}: nothing lost" + (f" (masqueraded ≤ {moves})" if moves else ""),
+            counts(losses) + excuse(ok, losses),
+            ok,
+        )
 
     def comes_home(self, since, what="failback", low_s=None, slack_s=SLACK_S, deadline_s=20, moves=1):
         """Back on the first provider after the stable window and not before, as the far end sees it, and nothing is lost."""
@@ -194,5 +199,13 @@ def counts(losses):
     for flow, one in losses.items():
         lost = " + ".join(f"{count} {way}" for count, way in ((one.up, "up"), (one.down, "down")) if count) or "0"
         words.append(f"{NAMES[flow]} {lost} of {one.sent}")
+    return "lost " + ", ".join(words)
+
+
+def excuse(ok, losses):
+    """A machine that has no time for the client has none for the router either: broken all the same, but worth a word."""
     pause_s = max(one.pause_s for one in losses.values())
-    return "lost " + ", ".join(words) + (f"; the client slept {ms(pause_s)}" if pause_s > PAUSE_S else "")
+    if pause_s <= PAUSE_S:
+        return ""
+    advice = "" if ok else ", so the machine is too busy to tell: try again when it is calm"
+    return f"; the client slept {ms(pause_s)}{advice}"
