@@ -64,13 +64,7 @@ class Host:
             containers.append('log_driver = "k8s-file"')
             engine.append('cgroup_manager = "cgroupfs"\nevents_logger = "file"')
             self.change("cgroup_manager cgroupfs, events_logger file, log_driver k8s-file", "systemd does not run here")
-        if os.path.isdir("/sys/fs/cgroup/unified"):
-            runtime = setup.program("runc")
-            if not runtime:
-                raise Trouble(
-                    "cgroups are mounted in hybrid mode (/sys/fs/cgroup/unified), where crun refuses to work, and runc is not "
-                    "installed: apt-get install runc"
-                )
+        if setup.hybrid_cgroups():
             engine.append('runtime = "runc"')
             self.change("runtime runc", "cgroups are mounted in hybrid mode, which crun refuses")
         engine.append(f'lock_type = "file"\nstatic_dir = "{self.folder}/libpod"\ntmp_dir = "{RUNROOT}/libpod"')

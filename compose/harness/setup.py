@@ -52,9 +52,16 @@ def version_of_compose():
     return words[0] if words else None
 
 
+def hybrid_cgroups():
+    """Version 1 with a version 2 beside it."""
+    return os.path.isdir("/sys/fs/cgroup/unified")
+
+
 def missing():
     """What is not there, each with its reason."""
     lacking = [f"{name} ({why})" for name, why in PROGRAMS.items() if not program(name)]
+    if hybrid_cgroups() and not program("runc"):
+        lacking.append("runc (cgroups are mounted in hybrid mode, which crun refuses)")
     found = version_of_compose()
     if found != COMPOSE_VERSION:
         lacking.append(
