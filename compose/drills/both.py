@@ -13,7 +13,8 @@ def primary_first(site):
     site.begin()
     site.moves()
     both_dead(site)
-    served(site, site.lines.clear(0), "primary returns")
+    site.lines.clear(0)
+    served(site, "primary returns")
     site.lines.clear(1)
     site.daemon.wait_for_health("wan2", "healthy")
     site.daemon.wait_for("primary", "wan1")
@@ -24,7 +25,8 @@ def backup_first(site):
     site.begin()
     site.moves("wan2", "wan1")
     both_dead(site)
-    served(site, site.lines.clear(1), "backup returns")
+    site.lines.clear(1)
+    served(site, "backup returns")
     site.comes_home(site.lines.clear(0))
 
 
@@ -38,8 +40,9 @@ def both_dead(site):
     site.promise("both dead: no switch", ", ".join(moved) or "none", not moved)
 
 
-def served(site, since, what):
-    """The client is served again soon after one has come back."""
+def served(site, what):
+    """The client is served again soon after one has come back, which it has now."""
+    since = time.monotonic()
     site.traffic.flows()
     last = site.traffic.last_loss(since)
     took = 0.0 if last is None else last - since
