@@ -27,9 +27,13 @@ class Row:
     measured: str
     # None: not yet.
     ok: bool | None
+    # Measured while the machine stood still: it tells nothing.
+    void: bool = False
 
     @property
     def verdict(self):
+        if self.void:
+            return "void"
         return {True: "ok", False: "BROKEN", None: "not yet"}[self.ok]
 
 

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 
-COLOURS = {"ok": "\033[32m", "BROKEN": "\033[1;31m", "not yet": "\033[33m"}
+COLOURS = {"ok": "\033[32m", "BROKEN": "\033[1;31m", "not yet": "\033[33m", "void": "\033[33m"}
 
 
 def colour(text, out):
@@ -48,11 +48,11 @@ def print_table(rows, seconds, out):
         print(
             "  ".join(text.ljust(width) for text, width in zip(cells, widths)), colour(verdict, out), sep="  ", file=out
         )
-    tried = [row for row in rows if row.ok is not None]
-    broken, later = sum(row.ok is False for row in rows), len(rows) - len(tried)
+    tried = [row for row in rows if row.ok is not None and not row.void]
+    broken, later = sum(row.ok is False for row in rows), sum(row.ok is None for row in rows)
     drills = len({row.drill for row in tried})
     print(
-        f"\n{drills} drills, {len(tried)} promises, {broken} broken; {later} not yet; {seconds:.0f} s",
+        f"\n{drills} drills, {len(tried)} promises, {broken} broken; {later} not yet; {sum(row.void for row in rows)} void; {seconds:.0f} s",
         file=out,
     )
 

@@ -138,6 +138,11 @@ class Traffic:
         up = sum(way for _, way in lost_at)
         return Losses(len(span), up, len(lost_at) - up, lost_at, gap, max(pause, end - last_sent))
 
+    def stood_still(self):
+        """The longest time in which the client, which sends a thousand times a second, sent nothing at all."""
+        sent = sorted(at for at, _ in self.book("sent", PLAIN).values())
+        return max((later - earlier for earlier, later in zip(sent, sent[1:])), default=0.0)
+
     def path(self, begin=0.0, flow=PLAIN):
         """By whose line the far end saw the flow, in the order in which it was sent: [(time, provider)] at each change."""
         changes = []
