@@ -1,7 +1,7 @@
 //! Which routes, rules and switches the kernel should have, and whose routes stand in their way.
 
 use super::world::{MS, Path, SECOND, World, address, dual, ip, settings};
-use crate::engine::input::Input;
+use crate::engine::input::{Input, Link};
 use crate::engine::plan::{SHELF, ours, own_targets};
 use crate::engine::reconcile::is_routed;
 use crate::engine::route::{Hop, Kind, MAIN_TABLE, Prefix, Route, Rule};
@@ -132,7 +132,7 @@ fn an_interface_that_is_no_uplink_any_more_gets_its_carrier_switch_back() {
     wants.uplinks.remove(0);
     let mut world = World::new(wants);
     let eth0 = World::new(settings(1)).links.remove(0);
-    world.links = vec![eth0, crate::engine::input::Link { index: 11, ..world.links[0].clone() }];
+    world.links = vec![eth0, Link { index: 11, ..world.links[0].clone() }];
     world.links[0].ignore_linkdown = Some(true);
     world.links[1].ignore_linkdown = Some(true);
     let note = Route {
@@ -148,6 +148,20 @@ fn an_interface_that_is_no_uplink_any_more_gets_its_carrier_switch_back() {
     world.run(5 * SECOND);
     assert_eq!(switched(&world), ["eth0.ignore_routes_with_linkdown=0"]);
     assert!(!world.routes.contains(&note));
+}
+
+#[test]
+fn only_a_note_speaks_of_an_interfaces_carrier_switch() {
+    let mut world = World::settled(settings(2));
+    world.links.push(Link { index: 12, name: "tap0".to_owned(), ..world.links[0].clone() });
+    world.tell(Input::Link(world.links[2].clone()));
+    let throws = Route { table: 7700, metric: 12, kind: Kind::Throw, hops: vec![], ..World::stranger(0, 0) };
+    let leads = Route { destination: Prefix::host(ip("192.0.0.8")), table: 7700, ..World::stranger(0, 12) };
+    for route in [throws, leads] {
+        add(&mut world, &route);
+        assert!(!world.routes.contains(&route), "nobody else has business in that table");
+    }
+    assert_eq!(switched(&world), Vec::<&str>::new());
 }
 
 #[test]
