@@ -277,3 +277,15 @@ fn a_target_is_silent_once_for_each_probe_that_it_leaves_unanswered() {
     monitor.answer(5, 1, Some(20 * MS), at(4020));
     assert_eq!(silent(&monitor), [1, 0, 4]);
 }
+
+#[test]
+fn a_round_fails_as_soon_as_the_quorum_is_out_of_reach_and_no_sooner() {
+    let mut monitor = proven();
+    monitor.send(4, at(2000));
+    monitor.complain(4, 0, Complaint::NotSent(101), at(2001));
+    assert_eq!(monitor.judge(2, false, at(2001)), [], "the other two may still answer");
+    assert_eq!(monitor.fails(), 0);
+    monitor.complain(4, 1, Complaint::NotSent(101), at(2002));
+    assert_eq!(monitor.judge(2, false, at(2002)), [News::Missed]);
+    assert_eq!(monitor.fails(), 1);
+}
