@@ -21,6 +21,8 @@ pub(crate) enum Fact {
     Answer(Id, u64, u16, Duration),
     /// This round will have no answer from this target.
     Unreachable(Id, u64, u16),
+    /// The kernel has answered: a reason to look again, at what was there already.
+    Look,
     /// Nothing but time.
     Tick,
 }

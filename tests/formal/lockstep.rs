@@ -171,6 +171,7 @@ impl Lockstep {
                         self.engine.handle(news, self.now);
                     }
                     self.engine.handle(Input::Applied { family, generation, refused: vec![] }, self.now);
+                    self.fact(Fact::Look);
                 }
                 Action::Probe { uplink, round, targets, .. } => {
                     self.fact(Fact::Sent(uplink, round));

@@ -92,6 +92,7 @@ impl<'a> Story<'a> {
             }
             Fact::Order(order) => self.obey(order, at),
             Fact::Adopt(id) => self.enter(Boot { adopted: Some(id), overdue: false }, at),
+            Fact::Look => {}
             Fact::Tick => self.looked = at,
         }
         self.weigh_evidence(at);
