@@ -4,7 +4,7 @@
 //! what is old goes out, and a route that changes in its place is replaced by one message. Nothing that is not ours is
 //! changed or removed, but for the strangers' routes that `take` names.
 
-use super::route::{How, Kind, MAIN_TABLE, Op, Prefix, Route, Rule};
+use super::route::{How, Kind, MAIN_TABLE, Op, Route, Rule};
 use super::settings::Family;
 use core::ops::Range;
 use serde::{Deserialize, Serialize};
@@ -169,11 +169,4 @@ fn put(route: &Route, observed: &Observed, desired: &Desired, ours: &Ours, diffe
 
 fn has_gateway(route: &Route) -> bool {
     route.kind == Kind::Unicast && route.hops.iter().any(|hop| hop.via.is_some())
-}
-
-/// Does the main table have a default route that sends packets anywhere?
-#[must_use]
-pub fn is_routed(routes: &BTreeSet<Route>, family: Family) -> bool {
-    let default = Prefix::default_route(family);
-    routes.iter().any(|route| route.table == MAIN_TABLE && route.destination == default && route.is_unicast())
 }

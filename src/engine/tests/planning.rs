@@ -1,14 +1,12 @@
 //! Which routes, rules and switches the kernel should have, and whose routes stand in their way.
 
-use super::world::{MS, Path, SECOND, World, address, dual, ip, settings};
+use super::world::{MS, Path, SECOND, World, address, dual, ip, rule, settings};
 use crate::engine::input::{Input, Link};
 use crate::engine::plan::{SHELF, ours, own_targets};
-use crate::engine::reconcile::is_routed;
-use crate::engine::route::{Hop, Kind, MAIN_TABLE, Prefix, Route, Rule};
+use crate::engine::route::{Hop, Kind, MAIN_TABLE, Prefix, Route};
 use crate::engine::settings::{ForeignDefaults, MAX_UPLINKS, OnExit};
 use crate::engine::{Family, Settings};
 use crate::machine::Selection;
-use std::collections::BTreeSet;
 
 /// All but the main table: routes by table and metric, and rules by priority.
 fn beside_main(world: &World) -> Vec<String> {
@@ -276,17 +274,7 @@ fn a_target_of_ones_own_is_found_in_its_family() {
 #[test]
 fn a_strangers_rule_is_left_alone_and_one_that_an_earlier_run_left_is_removed() {
     let mut world = World::new(settings(1));
-    let rule = |priority, protocol| Rule {
-        family: Family::V4,
-        priority,
-        from: None,
-        oif: None,
-        mark: None,
-        table: 7700,
-        suppress_prefixlength: None,
-        protocol,
-        strange: false,
-    };
+    let rule = |priority, protocol| rule(Family::V4, priority, protocol);
     let his = [rule(0, 2), rule(7750, 0), rule(7699, 117), rule(8000, 117)];
     let ours = [rule(7750, 117), rule(7999, 117)];
     world.rules = his.iter().chain(&ours).cloned().collect();
@@ -324,17 +312,4 @@ fn a_move_between_two_backups_is_one_message() {
     world.ops.clear();
     world.carrier(1, false);
     assert_eq!(world.ops, ["5.000 ip route replace default via 192.0.4.1 dev eth2 proto 117 metric 5"]);
-}
-
-#[test]
-fn a_default_route_in_the_main_table_that_sends_packets_somewhere_makes_it_routed() {
-    let routed = |route: Route| is_routed(&[route].into(), Family::V4);
-    let default = World::stranger(0, 0);
-    assert!(routed(default.clone()));
-    assert!(!routed(Route { table: 7700, ..default.clone() }));
-    assert!(!routed(Route { kind: Kind::Prohibit, ..default.clone() }));
-    let network = Prefix { address: ip("198.51.100.0"), length: 24 };
-    assert!(!routed(Route { destination: network, ..default.clone() }));
-    assert!(!is_routed(&[default].into(), Family::V6));
-    assert!(!is_routed(&BTreeSet::new(), Family::V4));
 }

@@ -1,8 +1,8 @@
 //! The difference of desired and observed state, against a kernel of a few lines.
 
-use super::world::ip;
+use super::world::{ip, rule};
 use crate::engine::Family;
-use crate::engine::reconcile::{Desired, MainTable, Observed, Ours, is_routed, reconcile};
+use crate::engine::reconcile::{Desired, MainTable, Observed, Ours, reconcile};
 use crate::engine::route::{Hop, How, Kind, MAIN_TABLE, Op, Prefix, Route, Rule};
 use proptest::collection::btree_set;
 use proptest::prelude::*;
@@ -40,18 +40,9 @@ fn route(family: Family) -> impl Strategy<Value = Route> {
     )
 }
 
-fn rule(family: Family) -> impl Strategy<Value = Rule> {
-    (7690_u32..7704, prop_oneof![Just(OURS), Just(0_u8)]).prop_map(move |(priority, protocol)| Rule {
-        family,
-        priority,
-        from: None,
-        oif: None,
-        mark: None,
-        table: 7700,
-        suppress_prefixlength: None,
-        protocol,
-        strange: false,
-    })
+fn some_rule(family: Family) -> impl Strategy<Value = Rule> {
+    (7690_u32..7704, prop_oneof![Just(OURS), Just(0_u8)])
+        .prop_map(move |(priority, protocol)| rule(family, priority, protocol))
 }
 
 /// At most one of our routes in each place, as `plan` makes them; of the observed ones, some strangers' are taken.
@@ -64,8 +55,8 @@ fn case(family: Family) -> impl Strategy<Value = (Desired, Observed)> {
             .filter(|route| places.insert(route.slot()))
             .collect::<BTreeSet<Route>>()
     });
-    let observed = (btree_set(route(family), 0..6), btree_set(rule(family), 0..4));
-    (wanted, any::<bool>(), btree_set(rule(family), 0..4), observed, any::<u8>()).prop_map(
+    let observed = (btree_set(route(family), 0..6), btree_set(some_rule(family), 0..4));
+    (wanted, any::<bool>(), btree_set(some_rule(family), 0..4), observed, any::<u8>()).prop_map(
         |(wanted, keep, rules, (routes, observed_rules), take)| {
             let (main, tables) = wanted.into_iter().partition(|route| route.table == MAIN_TABLE);
             let stranger = |route: &&Route| route.table == MAIN_TABLE && route.protocol != OURS;
@@ -115,6 +106,12 @@ fn apply(state: &mut Observed, op: &Op) {
         Op::DeleteRule(rule) => assert!(state.rules.remove(rule), "ENOENT: {rule:?}"),
         Op::IgnoreLinkdown { .. } => {}
     }
+}
+
+/// Does the main table have a default route that sends packets anywhere?
+fn is_routed(routes: &BTreeSet<Route>, family: Family) -> bool {
+    let default = Prefix::default_route(family);
+    routes.iter().any(|route| route.table == MAIN_TABLE && route.destination == default && route.is_unicast())
 }
 
 fn check(family: Family, desired: &Desired, before: &Observed) -> Result<(), TestCaseError> {

@@ -6,6 +6,19 @@ use crate::engine::input::Input;
 use crate::machine::{Command, Selection};
 use insta::assert_snapshot;
 
+/// How long it takes from the return of the carrier to the return of the traffic, in seconds.
+fn way_home(world: &mut World) -> u64 {
+    world.carrier(0, false);
+    world.run(SECOND);
+    world.carrier(0, true);
+    let begin = world.now;
+    while world.selection() != (Selection::Primary { active: 0 }) {
+        world.run(SECOND);
+        assert!(world.now.since(begin) < 4000 * SECOND);
+    }
+    world.now.since(begin).as_secs()
+}
+
 #[test]
 fn going_home_takes_the_whole_stable_window_and_one_delete() {
     let mut world = World::settled(settings(2));
@@ -68,18 +81,7 @@ fn the_backup_dies_while_the_primary_is_proving_so_it_goes_home_at_once() {
 #[test]
 fn each_failback_that_is_undone_doubles_the_window() {
     let mut world = World::settled(settings(2));
-    let mut windows = vec![];
-    for _ in 0..8 {
-        world.carrier(0, false);
-        world.run(SECOND);
-        world.carrier(0, true);
-        let healthy = world.now;
-        while world.selection() != (Selection::Primary { active: 0 }) {
-            world.run(SECOND);
-            assert!(world.now.since(healthy) < 4000 * SECOND);
-        }
-        windows.push(world.now.since(healthy).as_secs());
-    }
+    let windows = [(); 8].map(|()| way_home(&mut world));
     // 60 s doubled up to an hour; each with the proof before it and the look of once a second.
     assert_eq!(windows, [61, 121, 241, 481, 961, 1921, 3601, 3601]);
     // A failback that holds is forgotten.
@@ -94,18 +96,7 @@ fn each_failback_that_is_undone_doubles_the_window() {
 #[test]
 fn a_forced_way_home_that_is_undone_doubles_the_window_too() {
     let mut world = World::settled(settings(2));
-    let window = |world: &mut World| {
-        world.carrier(0, false);
-        world.run(SECOND);
-        world.carrier(0, true);
-        let begin = world.now;
-        while world.selection() != (Selection::Primary { active: 0 }) {
-            world.run(SECOND);
-            assert!(world.now.since(begin) < 4000 * SECOND);
-        }
-        world.now.since(begin).as_secs()
-    };
-    assert_eq!([window(&mut world), window(&mut world)], [61, 121]);
+    assert_eq!([way_home(&mut world), way_home(&mut world)], [61, 121]);
     // The backup dies while the primary is proving: home at once, and away again.
     world.carrier(0, false);
     world.run(SECOND);
@@ -115,7 +106,7 @@ fn a_forced_way_home_that_is_undone_doubles_the_window_too() {
     assert_eq!(world.selection(), Selection::Primary { active: 0 });
     world.carrier(1, true);
     world.run(5 * SECOND);
-    assert_eq!(window(&mut world), 481, "four in a row");
+    assert_eq!(way_home(&mut world), 481, "four in a row");
 }
 
 #[test]
@@ -179,19 +170,6 @@ fn two_rounds_and_their_time_may_pass_unseen_in_the_window() {
         world.tell(Input::Tick);
         assert_eq!(world.selection() == Selection::Primary { active: 0 }, home, "{ms}");
     }
-}
-
-/// How long it takes from the return of the carrier to the return of the traffic, in seconds.
-fn way_home(world: &mut World) -> u64 {
-    world.carrier(0, false);
-    world.run(SECOND);
-    world.carrier(0, true);
-    let begin = world.now;
-    while world.selection() != (Selection::Primary { active: 0 }) {
-        world.run(SECOND);
-        assert!(world.now.since(begin) < 4000 * SECOND);
-    }
-    world.now.since(begin).as_secs()
 }
 
 #[test]

@@ -61,6 +61,21 @@ pub(super) fn lines(lines: &[String]) -> String {
     lines.join("\n")
 }
 
+/// A rule to the first uplink's table, whoever made it.
+pub(super) fn rule(family: Family, priority: u32, protocol: u8) -> Rule {
+    Rule {
+        family,
+        priority,
+        from: None,
+        oif: None,
+        mark: None,
+        table: 7700,
+        suppress_prefixlength: None,
+        protocol,
+        strange: false,
+    }
+}
+
 /// A number without pattern from a number in sequence (the finalizer of splitmix64).
 fn scatter(mut x: u64) -> u64 {
     x = x.wrapping_mul(0x9e37_79b9_7f4a_7c15);
