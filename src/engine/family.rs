@@ -177,6 +177,11 @@ impl FamilyState {
                 events.extend(self.judge_one(active, false, settings, now));
             }
         }
+        // What was proven and is dead by the end of the same look, because a slow answer came after a quick refusal, has
+        // proven nothing.
+        let dead: Vec<Id> =
+            events.iter().filter(|(_, event)| *event == health::Event::Dead).map(|(id, _)| *id).collect();
+        events.retain(|(id, event)| *event != health::Event::Good || !dead.contains(id));
         // Heard in one go: what speaks for the active uplink before what speaks for others, the best of these first; then
         // what speaks against others, and against the active one at the very end. So nothing moves where the end of the
         // story is that it need not.

@@ -1,7 +1,8 @@
 //! What happens to several lines at once moves nothing, or moves traffic to the right one.
 
 use super::world::{MS, Path, SECOND, World, ip, settings};
-use crate::engine::input::Input;
+use crate::engine::Family;
+use crate::engine::input::{Input, ProbeNews};
 use crate::engine::settings::{Settings, Timeout};
 use crate::machine::{Command, Health, Selection};
 
@@ -66,6 +67,28 @@ fn one_failed_round_is_no_death_while_the_other_line_is_being_asked() {
     assert!(world.now.0 == 10_101 * MS && health(&world, 1) == Health::Healthy, "{:#?}", world.timeline);
     world.run(300 * MS);
     assert_eq!([0, 1].map(|id| health(&world, id)), [Health::Down; 2], "{:#?}", world.timeline);
+}
+
+#[test]
+fn a_line_whose_slow_answer_came_after_a_quick_refusal_has_proven_nothing() {
+    let mut wants = settings(1);
+    wants.probe.timeout = Timeout::Fixed(300 * MS);
+    (wants.probe.fall, wants.probe.rise) = (1, 2);
+    let mut world = World::new(wants);
+    world.run(249 * MS);
+    world.paths[0] = Path::Answers(290 * MS);
+    world.run(250 * MS);
+    world.paths[0] = Path::Silent;
+    world.run(2 * MS);
+    // The second round is still on its way when a router explains that the third has failed.
+    let refuse = |world: &mut World, target: u16| {
+        let news = ProbeNews::Unreachable { round: 3, target, from: ip("192.0.2.1") };
+        world.tell(Input::Probe { uplink: 0, family: Family::V4, news });
+    };
+    [0, 1, 2].map(|target| refuse(&mut world, target));
+    world.run(100 * MS);
+    assert_eq!(world.timeline[1..], ["0.540 wan0 probation → down: 1 failed rounds in a row"]);
+    assert_eq!(world.selection(), Selection::Boot { adopted: None, overdue: false });
 }
 
 #[test]
