@@ -250,7 +250,6 @@ impl Monitor {
     pub fn send(&mut self, id: u64, now: Time) -> Vec<(u16, IpAddr)> {
         self.last_sent = Some(now);
         self.urgent = false;
-        self.settle(now);
         if self.rounds.len() >= MAX_ROUNDS {
             self.rounds.pop_front();
         }

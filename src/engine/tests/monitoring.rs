@@ -268,12 +268,14 @@ fn a_target_is_silent_once_for_each_probe_that_it_leaves_unanswered() {
     let silent = |monitor: &Monitor| monitor.targets().iter().map(|target| target.silent).collect::<Vec<_>>();
     let mut monitor = proven();
     assert_eq!(silent(&monitor), [0, 0, 0], "they may still answer");
+    monitor.judge(1, false, at(2000));
     monitor.send(4, at(2000));
     assert_eq!(silent(&monitor), [0, 3, 3], "three good rounds without them");
     monitor.judge(1, false, at(2100));
     assert_eq!(silent(&monitor), [1, 4, 4], "a failed one counts at once");
-    monitor.send(5, at(4000));
+    monitor.judge(1, false, at(4000));
     assert_eq!(silent(&monitor), [1, 4, 4], "and only once");
+    monitor.send(5, at(4000));
     monitor.answer(5, 1, Some(20 * MS), at(4020));
     assert_eq!(silent(&monitor), [1, 0, 4]);
 }

@@ -81,11 +81,10 @@ fn a_line_whose_slow_answer_came_after_a_quick_refusal_has_proven_nothing() {
     world.paths[0] = Path::Silent;
     world.run(2 * MS);
     // The second round is still on its way when a router explains that the third has failed.
-    let refuse = |world: &mut World, target: u16| {
+    for target in 0..3 {
         let news = ProbeNews::Unreachable { round: 3, target, from: ip("192.0.2.1") };
         world.tell(Input::Probe { uplink: 0, family: Family::V4, news });
-    };
-    [0, 1, 2].map(|target| refuse(&mut world, target));
+    }
     world.run(100 * MS);
     assert_eq!(world.timeline[1..], ["0.540 wan0 probation → down: 1 failed rounds in a row"]);
     assert_eq!(world.selection(), Selection::Boot { adopted: None, overdue: false });

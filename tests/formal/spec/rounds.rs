@@ -74,7 +74,6 @@ impl<'a> Rounds<'a> {
     }
 
     pub(crate) fn sent(&mut self, id: u64, sent: Time) {
-        self.close(sent);
         let (heard, told) = (BTreeMap::new(), BTreeSet::new());
         self.sent.push(Round {
             id,
