@@ -5,6 +5,7 @@
 //! three things the loop waits for.
 
 pub mod clock;
+mod flusher;
 pub mod poller;
 pub mod privileges;
 mod probers;
@@ -20,6 +21,7 @@ use crate::kernel::socket::{Drained, Monitor};
 use crate::kernel::{Kernel, decode};
 use anyhow::Context as _;
 use clock::{now, rfc3339, wall};
+use flusher::Flusher;
 use futures_util::StreamExt as _;
 use log::{debug, error, info, warn};
 use poller::{Poller, Token};
@@ -44,6 +46,7 @@ struct Daemon {
     kernel: Kernel,
     monitor: Monitor,
     probers: Probers,
+    flusher: Flusher,
     poller: Poller,
     /// What drivers had to say while the engine's actions were carried out.
     inputs: VecDeque<Input>,
@@ -95,6 +98,7 @@ async fn serve(config: Config, tuning: &Tuning) -> anyhow::Result<()> {
         kernel,
         monitor,
         probers: Probers::default(),
+        flusher: Flusher::default(),
         poller,
         inputs: VecDeque::new(),
         started: wall(),
@@ -211,6 +215,7 @@ impl Daemon {
                 let refused = refused.into_iter().map(|(place, refusal)| (place, refusal.errno)).collect();
                 self.inputs.push_back(Input::Applied { family, generation, refused });
             }
+            Action::Flush { family, addresses, flows } => self.flusher.flush(family, addresses, flows),
             Action::AskLink(index) => match self.kernel.link(index) {
                 Ok(inputs) => self.inputs.extend(inputs),
                 Err(error) => debug!(index, error:%; "cannot ask for a link"),

@@ -328,6 +328,8 @@ impl Engine {
                 } else {
                     state.drift_due = Some(due);
                 }
+            } else if state.core.sync() == Sync::Clean {
+                self.actions.extend(state.flush(&self.settings));
             }
         }
     }

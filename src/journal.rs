@@ -85,9 +85,11 @@ pub fn decided(at: Time, action: &Action) -> serde_json::Result<Option<String>> 
         r#do: &'a Action,
     }
     match action {
-        Action::Announce(_) | Action::Apply { .. } | Action::Notice(_) | Action::Done { .. } => {
-            serde_json::to_string(&Decided { at, r#do: action }).map(Some)
-        }
+        Action::Announce(_)
+        | Action::Apply { .. }
+        | Action::Flush { .. }
+        | Action::Notice(_)
+        | Action::Done { .. } => serde_json::to_string(&Decided { at, r#do: action }).map(Some),
         Action::Dump(_)
         | Action::AskLink(_)
         | Action::Watch { .. }

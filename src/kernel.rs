@@ -3,8 +3,10 @@
 //! ```text
 //!   Monitor ─► decode ─► Input           Action::Dump  ─► Kernel::dump  ─► Input::Dumped
 //!                                        Action::Apply ─► encode ─► Kernel::apply ─► refusals
+//!                                        Action::Flush ─► conntrack::flush
 //! ```
 
+pub mod conntrack;
 pub mod decode;
 pub mod encode;
 pub mod socket;

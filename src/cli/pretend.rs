@@ -78,6 +78,7 @@ impl Pretence {
                     }
                     Action::Probe { .. }
                     | Action::AskLink(_)
+                    | Action::Flush { .. }
                     | Action::Watch { .. }
                     | Action::Unwatch { .. }
                     | Action::Announce(_)

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::duration;
 use super::finding::{Complaint, quote};
 use super::slot::{Origin, Slot};
-use crate::engine::settings::{CarrierPoll, ForeignDefaults, Gateway, OnExit, Profile};
+use crate::engine::settings::{CarrierPoll, Flows, ForeignDefaults, Gateway, OnExit, Profile};
 
 /// Everything that was written.
 #[derive(Debug, Default)]
@@ -128,6 +128,7 @@ pub(super) struct Routing {
     pub(super) protocol: Slot<i128>,
     pub(super) foreign_defaults: Slot<ForeignDefaults>,
     pub(super) on_exit: Slot<OnExit>,
+    pub(super) flow_flush: Slot<Option<Flows>>,
     pub(super) kernel_carrier: Slot<bool>,
     pub(super) carrier_poll: Slot<CarrierPoll>,
 }

@@ -13,7 +13,7 @@ use super::slot::{Notes, Slot};
 use super::suggest::choice;
 use super::{address, size, text as words};
 use crate::engine::Family;
-use crate::engine::settings::{CarrierPoll, ForeignDefaults, MAX_UPLINKS, OnExit, Profile};
+use crate::engine::settings::{CarrierPoll, Flows, ForeignDefaults, MAX_UPLINKS, OnExit, Profile};
 
 /// Values of `--profile` and `profile`.
 pub(super) const PROFILES: [(&str, Profile); 3] =
@@ -123,6 +123,9 @@ fn routing(mut s: Section<'_>) -> Routing {
         protocol: s.read("protocol", integer),
         foreign_defaults: s.read("foreign_defaults", |v| choice(text(v)?, &FOREIGN_DEFAULTS)),
         on_exit: s.read("on_exit", |v| choice(text(v)?, &ON_EXIT)),
+        flow_flush: s.read("flow_flush", |v| {
+            choice(text(v)?, &[("none", None), ("udp", Some(Flows::Udp)), ("all", Some(Flows::All))])
+        }),
         kernel_carrier: s.read("kernel_carrier", boolean),
         carrier_poll: s.read("carrier_poll", |v| {
             choice(text(v)?, &[("auto", CarrierPoll::Auto), ("off", CarrierPoll::Off)])
@@ -132,7 +135,6 @@ fn routing(mut s: Section<'_>) -> Routing {
     for (key, built, later) in [
         ("policy", "failover", &["balance", "latency"][..]),
         ("ownership", "metric", &["table"]),
-        ("flow_flush", "none", &["udp", "all"]),
         ("backend", "kernel", &["frr"]),
     ] {
         let _: Slot<()> = s.read(key, |v| value::only(text(v)?, built, later));

@@ -2,7 +2,7 @@
 
 use super::report::{Notice, Transition};
 use super::route::Op;
-use super::settings::Family;
+use super::settings::{Family, Flows};
 use crate::machine::Id;
 use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,15 @@ pub enum Action {
         generation: u64,
         /// What to do.
         ops: Vec<Op>,
+    },
+    /// Forget the connections that were translated to one of these addresses: their uplink no longer carries them.
+    Flush {
+        /// Family of the addresses.
+        family: Family,
+        /// Of the uplinks that traffic has left.
+        addresses: Vec<IpAddr>,
+        /// Which of them.
+        flows: Flows,
     },
     /// Ask the kernel for the state of one link; answered by `Input::Link`, or `Input::LinkGone`.
     AskLink(u32),

@@ -1,5 +1,6 @@
 //! One family's half of the engine: its core, its monitors, and what it knows of the kernel.
 
+use super::action::Action;
 use super::inventory::{Facts, Inventory, Learnt, Readiness, learn_gateway};
 use super::monitor::{Monitor, News, Verdict};
 use super::plan::{self, Situation, ours, outranking};
@@ -41,6 +42,8 @@ pub(super) struct FamilyState {
     pub(super) notices: BTreeSet<Notice>,
     /// Refusals that were announced since the kernel last had what we want.
     pub(super) troubles: BTreeSet<Notice>,
+    /// Uplinks that traffic has left, and whose flows are not forgotten yet.
+    pub(super) left: BTreeSet<Id>,
     /// When a stranger's edit may be undone.
     pub(super) drift_due: Option<Time>,
     retry: Duration,
@@ -96,6 +99,7 @@ impl FamilyState {
             reasserted: 0,
             notices: BTreeSet::new(),
             troubles: BTreeSet::new(),
+            left: BTreeSet::new(),
             drift_due: None,
             retry: RETRY.0,
             drift_gap: Duration::ZERO,
@@ -365,6 +369,16 @@ impl FamilyState {
         let own = plan::own_targets(settings, self.family, own)
             .map(|(uplink, target)| Notice::OwnTarget(self.family, uplink.to_owned(), target));
         blocked.chain(outranked).chain(bypassed).chain(own).collect()
+    }
+
+    /// Traffic takes the way we want: those who have left an uplink are to be forgotten there. As long as nothing
+    /// carries traffic they are best off where they are.
+    pub(super) fn flush(&mut self, settings: &Settings) -> Option<Action> {
+        let active = self.core.active()?;
+        let left = core::mem::take(&mut self.left).into_iter().filter(|id| *id != active);
+        let addresses: Vec<IpAddr> = left.flat_map(|id| self.path(id).facts.addresses.clone()).collect();
+        let flows = settings.routing.flow_flush.filter(|_| !addresses.is_empty())?;
+        Some(Action::Flush { family: self.family, addresses, flows })
     }
 
     /// A stranger has changed what is ours: when may it be put back?

@@ -177,6 +177,16 @@ pub enum CarrierPoll {
     Off,
 }
 
+/// Which flows of an uplink are forgotten when traffic leaves it (flow flush), so that they are translated anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Flows {
+    /// Those of UDP, which go on by the new line with the next packet.
+    Udp,
+    /// Those of every protocol: TCP connections are reset by the far end at once instead of at the second packet.
+    All,
+}
+
 /// Numbers that mark what is ours in the kernel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Routing {
@@ -192,6 +202,8 @@ pub struct Routing {
     pub foreign_defaults: ForeignDefaults,
     /// See [`OnExit`].
     pub on_exit: OnExit,
+    /// See [`Flows`]; none are forgotten without it.
+    pub flow_flush: Option<Flows>,
     /// Set `ignore_routes_with_linkdown` on the uplinks' interfaces.
     pub kernel_carrier: bool,
     /// See [`CarrierPoll`].
@@ -289,6 +301,7 @@ impl Default for Routing {
             protocol: 117,
             foreign_defaults: ForeignDefaults::Warn,
             on_exit: OnExit::Keep,
+            flow_flush: Some(Flows::Udp),
             kernel_carrier: true,
             carrier_poll: CarrierPoll::Auto,
         }

@@ -1,6 +1,7 @@
 //! The engine in virtual time: a small world that answers, and one test for each rule.
 
 mod conversing;
+mod flushing;
 mod knowing;
 mod measuring;
 mod monitoring;

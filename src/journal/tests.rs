@@ -84,6 +84,7 @@ impl Driver {
                     }
                 }
                 Action::AskLink(_)
+                | Action::Flush { .. }
                 | Action::Watch { .. }
                 | Action::Unwatch { .. }
                 | Action::Announce(_)

@@ -105,6 +105,7 @@ pub fn day<R: BufRead>(mut journal: Journal<R>) -> Result<Day, Error> {
                 Action::Dump(_)
                 | Action::Apply { .. }
                 | Action::AskLink(_)
+                | Action::Flush { .. }
                 | Action::Watch { .. }
                 | Action::Unwatch { .. }
                 | Action::Notice(_)

@@ -6,7 +6,7 @@
 //! flood of notifications cannot push an acknowledgement out.
 
 mod monitor;
-mod raw;
+pub(super) mod raw;
 #[cfg(test)]
 mod tests;
 
@@ -83,7 +83,12 @@ impl Requests {
     /// The socket cannot be made, or the kernel knows neither extended acknowledgements nor strict checking of dumps
     /// (Linux before 4.20).
     pub fn open() -> io::Result<Self> {
-        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        Self::open_for(NETLINK_ROUTE)
+    }
+
+    /// The same for another part of the kernel.
+    pub(super) fn open_for(protocol: isize) -> io::Result<Self> {
+        let mut socket = Socket::new(protocol)?;
         socket.bind_auto()?;
         socket.set_ext_ack(true)?;
         // Without this a refusal quotes the whole request, which we still have.
@@ -241,9 +246,7 @@ impl Requests {
 
     /// One request as bytes, padded, under the next sequence number.
     fn serialize(&mut self, message: &mut NetlinkMessage<RouteNetlinkMessage>) -> io::Result<Vec<u8>> {
-        // Zero is what the kernel puts into notifications.
-        self.sequence = self.sequence.checked_add(1).unwrap_or(1);
-        message.header.sequence_number = self.sequence;
+        message.header.sequence_number = self.next_sequence();
         let length = message.buffer_len();
         if length > BUFFER_BYTES / 2 {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "one netlink request of this size"));
@@ -253,8 +256,19 @@ impl Requests {
         Ok(bytes)
     }
 
+    pub(super) fn next_sequence(&mut self) -> u32 {
+        // Zero is what the kernel puts into notifications.
+        self.sequence = self.sequence.checked_add(1).unwrap_or(1);
+        self.sequence
+    }
+
+    /// What was received last.
+    pub(super) fn datagram(&self) -> &[u8] {
+        &self.datagram
+    }
+
     /// Sends one batch, whose last request has the present sequence number, and collects its acknowledgements.
-    fn exchange(
+    pub(super) fn exchange(
         &mut self,
         batch: &[u8],
         count: usize,
@@ -281,7 +295,7 @@ impl Requests {
         Ok(())
     }
 
-    fn send(&self, bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn send(&self, bytes: &[u8]) -> io::Result<()> {
         let sent = retry(|| self.socket.send_to(bytes, &SocketAddr::new(0, 0), 0))?;
         if sent == bytes.len() {
             Ok(())
@@ -291,7 +305,7 @@ impl Requests {
     }
 
     /// The next datagram from the kernel, into `self.datagram`.
-    fn receive(&mut self) -> io::Result<()> {
+    pub(super) fn receive(&mut self) -> io::Result<()> {
         loop {
             match receive(&self.socket, &mut self.datagram) {
                 Ok(0) => return Ok(()),

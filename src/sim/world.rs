@@ -380,7 +380,7 @@ impl World {
                 Action::Announce(transition) => self.announce(transition),
                 Action::Notice(notice) => self.note(Event::Notice(format!("{notice:?}"))),
                 Action::Done { .. } => self.engine = None,
-                Action::Watch { .. } | Action::Unwatch { .. } => {}
+                Action::Watch { .. } | Action::Unwatch { .. } | Action::Flush { .. } => {}
             }
         }
     }

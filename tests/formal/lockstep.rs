@@ -192,6 +192,7 @@ impl Lockstep {
                     }
                 }
                 Action::AskLink(_)
+                | Action::Flush { .. }
                 | Action::Watch { .. }
                 | Action::Unwatch { .. }
                 | Action::Announce(_)

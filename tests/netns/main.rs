@@ -11,6 +11,7 @@ mod commands;
 mod expect;
 mod eyes;
 mod families;
+mod flows;
 mod foreign;
 mod gateways;
 mod hands;
@@ -61,6 +62,7 @@ fn main() -> std::process::ExitCode {
         gateways::CASES,
         probing::CASES,
         families::CASES,
+        flows::CASES,
         restarts::CASES,
         storms::CASES,
         checking::CASES,

@@ -3,7 +3,7 @@
 use super::super::draft;
 use super::super::finding::Complaint;
 use super::super::slot::{Notes, Settled};
-use crate::engine::settings::{CarrierPoll, ForeignDefaults, MAX_UPLINKS, OnExit, Routing};
+use crate::engine::settings::{CarrierPoll, Flows, ForeignDefaults, MAX_UPLINKS, OnExit, Routing};
 
 /// Tables that are ours, from the first on: one per uplink and a reserve, so that the range may stand in documents.
 const TABLES: u32 = 100;
@@ -54,6 +54,7 @@ pub(super) struct Settling {
     protocol: Option<Settled<u8>>,
     foreign_defaults: Option<Settled<ForeignDefaults>>,
     on_exit: Option<Settled<OnExit>>,
+    flow_flush: Option<Settled<Option<Flows>>>,
     kernel_carrier: Option<Settled<bool>>,
     carrier_poll: Option<Settled<CarrierPoll>>,
 }
@@ -84,6 +85,7 @@ pub(super) fn settle(draft: &draft::Routing, notes: &Notes) -> Settling {
         protocol: protocol.or(default.protocol),
         foreign_defaults: draft.foreign_defaults.or(default.foreign_defaults),
         on_exit: draft.on_exit.or(default.on_exit),
+        flow_flush: draft.flow_flush.or(default.flow_flush),
         kernel_carrier: draft.kernel_carrier.or(default.kernel_carrier),
         carrier_poll: draft.carrier_poll.or(default.carrier_poll),
     }
@@ -98,6 +100,7 @@ impl Settling {
             protocol: self.protocol?.value,
             foreign_defaults: self.foreign_defaults?.value,
             on_exit: self.on_exit?.value,
+            flow_flush: self.flow_flush?.value,
             kernel_carrier: self.kernel_carrier?.value,
             carrier_poll: self.carrier_poll?.value,
         })

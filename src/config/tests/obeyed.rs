@@ -10,8 +10,8 @@ use super::flags::accepted_flags;
 use super::{LEAST, accepted, accepted_with};
 use crate::engine::Settings;
 use crate::engine::settings::{
-    CarrierPoll, Degraded, Failover, ForeignDefaults, Gateway, OnExit, Probe, Profile, Routing, Timeout,
-    Uplink,
+    CarrierPoll, Degraded, Failover, Flows, ForeignDefaults, Gateway, OnExit, Probe, Profile, Routing,
+    Timeout, Uplink,
 };
 
 fn ms(value: u64) -> Duration {
@@ -187,6 +187,8 @@ fn every_key_of_routing_is_obeyed() {
         s.routing.foreign_defaults = ForeignDefaults::Replace;
     });
     obeys("routing", "on_exit = \"remove\"", |s| s.routing.on_exit = OnExit::Remove);
+    obeys("routing", "flow_flush = \"none\"", |s| s.routing.flow_flush = None);
+    obeys("routing", "flow_flush = \"all\"", |s| s.routing.flow_flush = Some(Flows::All));
     obeys("routing", "kernel_carrier = false", |s| s.routing.kernel_carrier = false);
     obeys("routing", "carrier_poll = \"off\"", |s| s.routing.carrier_poll = CarrierPoll::Off);
 }
@@ -210,7 +212,7 @@ fn the_journal_is_obeyed() {
 
 #[test]
 fn what_happens_anyway_may_be_written() {
-    let text = "metered = false\n[routing]\npolicy = \"failover\"\nownership = \"metric\"\nflow_flush = \"none\"\n\
+    let text = "metered = false\n[routing]\npolicy = \"failover\"\nownership = \"metric\"\nflow_flush = \"udp\"\n\
                 backend = \"kernel\"\nforeign_defaults = \"warn\"\non_exit = \"keep\"\ncarrier_poll = \"auto\"\n\
                 [probe]\nprofile = \"steady\"\ntimeout = \"adaptive\"\n";
     assert_eq!(accepted_with(text), accepted(LEAST));

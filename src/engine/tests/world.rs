@@ -32,6 +32,8 @@ pub(super) struct World {
     /// `seconds: what happened`, without the zeros of a log.
     pub(super) timeline: Vec<String>,
     pub(super) ops: Vec<String>,
+    /// Which flows were forgotten, and after how many operations.
+    pub(super) flushes: Vec<String>,
     /// Is it over, and how much of ours was left behind?
     pub(super) done: Option<usize>,
     /// These targets do not answer by these uplinks.
@@ -138,6 +140,7 @@ impl World {
             rules: BTreeSet::new(),
             timeline: vec![],
             ops: vec![],
+            flushes: vec![],
             done: None,
             dead: BTreeSet::new(),
             sent: vec![],
@@ -290,6 +293,11 @@ impl World {
                 }
                 Action::Done { refused } => self.done = Some(refused),
                 Action::AskLink(index) => self.asked.push((self.now, index)),
+                Action::Flush { addresses, flows, .. } => {
+                    let addresses = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                    self.flushes
+                        .push(format!("{flows:?} of {addresses} after {} operations", self.ops.len()));
+                }
                 Action::Watch { .. } | Action::Unwatch { .. } => {}
             }
         }

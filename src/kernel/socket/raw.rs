@@ -18,7 +18,7 @@ const RTM_NEWLINK: u16 = 16;
 /// A route, in linux/rtnetlink.h.
 const RTM_NEWROUTE: u16 = 24;
 /// Length, type, flags, sequence number, port.
-const HEADER_BYTES: usize = 16;
+pub(in crate::kernel) const HEADER_BYTES: usize = 16;
 /// The attribute of an acknowledgement that holds an explanation in words.
 const EXPLANATION: u16 = 1;
 /// The upper two bits of an attribute's type are flags.
@@ -26,10 +26,10 @@ const ATTRIBUTE_TYPE: u16 = 0x3fff;
 
 /// One message of a datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Raw<'a> {
+pub(in crate::kernel) struct Raw<'a> {
     kind: u16,
-    pub(super) flags: u16,
-    pub(super) sequence: u32,
+    pub(in crate::kernel) flags: u16,
+    pub(in crate::kernel) sequence: u32,
     /// With the header, without padding.
     whole: &'a [u8],
 }
@@ -45,7 +45,7 @@ pub struct RouteHead {
 
 /// What netlink itself, rather than routing, has to say.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Control {
+pub(in crate::kernel) enum Control {
     /// A request or a dump is over.
     Ended(Result<(), Refused>),
     /// Padding.
@@ -53,7 +53,7 @@ pub(super) enum Control {
 }
 
 /// The messages of a datagram. A broken length ends it.
-pub(super) fn messages(datagram: &[u8]) -> impl Iterator<Item = Raw<'_>> {
+pub(in crate::kernel) fn messages(datagram: &[u8]) -> impl Iterator<Item = Raw<'_>> {
     let mut rest = datagram;
     std::iter::from_fn(move || {
         let length = usize::try_from(u32_at(rest, 0)?).ok()?;
@@ -64,13 +64,13 @@ pub(super) fn messages(datagram: &[u8]) -> impl Iterator<Item = Raw<'_>> {
 }
 
 /// Messages and attributes begin at multiples of four.
-pub(super) const fn align(length: usize) -> usize {
+pub(in crate::kernel) const fn align(length: usize) -> usize {
     (length + 3) & !3
 }
 
 impl Raw<'_> {
     /// What it says about a request, if it is not an object of routing.
-    pub(super) fn control(&self) -> Option<Control> {
+    pub(in crate::kernel) fn control(&self) -> Option<Control> {
         match self.kind {
             NLMSG_ERROR => Some(Control::Ended(self.outcome(self.quoted_bytes()))),
             NLMSG_DONE => Some(Control::Ended(self.outcome(0))),
@@ -80,7 +80,7 @@ impl Raw<'_> {
     }
 
     /// The object of routing in it.
-    pub(super) fn parse(&self) -> io::Result<RouteNetlinkMessage> {
+    pub(in crate::kernel) fn parse(&self) -> io::Result<RouteNetlinkMessage> {
         let invalid = |text: String| io::Error::new(io::ErrorKind::InvalidData, text);
         let message = NetlinkMessage::deserialize(self.whole).map_err(|error| invalid(error.to_string()))?;
         if let NetlinkPayload::InnerMessage(object) = message.payload {
@@ -91,13 +91,13 @@ impl Raw<'_> {
     }
 
     /// The flags in the header of a link.
-    pub(super) fn link_flags(&self) -> Option<u32> {
+    pub(in crate::kernel) fn link_flags(&self) -> Option<u32> {
         // Family, padding, type and index come before them.
         u32_at(self.payload(), 8).filter(|_| self.kind == RTM_NEWLINK)
     }
 
     /// The first bytes of a route (struct rtmsg): what the destination's prefix and the protocol are.
-    pub(super) fn route(&self) -> Option<RouteHead> {
+    pub(in crate::kernel) fn route(&self) -> Option<RouteHead> {
         let head: &[u8; 6] = self.payload().first_chunk()?;
         Some(RouteHead { length: head[1], protocol: head[5] }).filter(|_| self.kind == RTM_NEWROUTE)
     }
@@ -122,7 +122,7 @@ impl Raw<'_> {
         Err(Refused { errno: code.saturating_neg(), text })
     }
 
-    fn payload(&self) -> &[u8] {
+    pub(in crate::kernel) fn payload(&self) -> &[u8] {
         self.whole.get(HEADER_BYTES..).unwrap_or_default()
     }
 }
