@@ -5,21 +5,21 @@
 //! "in a row" means what it says. A first failed round makes the uplink *suspect*: the next leaves at once and the
 //! following at the confirm interval until the verdict is clear.
 
+mod target;
+mod weigh;
+
 use super::settings::{Probe, Timeout};
 use super::time::Time;
 use super::window::Window;
-use core::cmp::Ordering;
 use core::net::IpAddr;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
+pub use target::{Complaint, Target};
 
 /// The most rounds that are remembered; with the shortest interval (10 ms) and the longest ceiling that is more than
 /// can be under way.
 const MAX_ROUNDS: usize = 256;
-
-/// The fewest probes that the degraded verdict is based on.
-const MIN_SAMPLES: u32 = 10;
 
 /// What a series of rounds says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,31 +85,6 @@ pub struct Monitor {
     oddities: Oddities,
 }
 
-/// One target's history.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Target {
-    /// Its address.
-    pub address: IpAddr,
-    /// Loss and delay.
-    pub window: Window,
-    /// Unanswered probes in a row.
-    pub silent: u32,
-    /// Why the last probe failed, if somebody said.
-    pub complaint: Option<Complaint>,
-    srtt: Option<Duration>,
-    rttvar: Duration,
-}
-
-/// Why a probe failed, when that is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Complaint {
-    /// It could not be sent: errno.
-    NotSent(i32),
-    /// This router said that the target cannot be reached.
-    Unreachable(IpAddr),
-}
-
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Round {
     id: u64,
@@ -138,17 +113,9 @@ impl Monitor {
     /// Nothing known yet; the first round is due at once.
     #[must_use]
     pub fn new(settings: &Probe, targets: &[IpAddr]) -> Self {
-        let target = |address: &IpAddr| Target {
-            address: *address,
-            window: Window::new(settings.degraded.window),
-            silent: 0,
-            complaint: None,
-            srtt: None,
-            rttvar: Duration::ZERO,
-        };
         Self {
             settings: settings.clone(),
-            targets: targets.iter().map(target).collect(),
+            targets: targets.iter().map(|address| Target::new(*address, settings)).collect(),
             rounds: VecDeque::new(),
             verdict: None,
             fails: 0,
@@ -398,27 +365,6 @@ impl Monitor {
         }
     }
 
-    /// The loss that counts, in percent: that of the target that completes the quorum, best first. A target that is
-    /// dead by itself makes no line lossy.
-    #[must_use]
-    pub fn loss_percent(&self, quorum: u16) -> f64 {
-        let losses = self.targets.iter().map(|target| target.window.loss_percent());
-        completing(quorum, losses.collect(), f64::total_cmp).unwrap_or(0.0)
-    }
-
-    /// The delay that counts: of the target that completes the quorum, fastest first.
-    #[must_use]
-    pub fn rtt(&self, quorum: u16) -> Option<Duration> {
-        let means = self.targets.iter().filter_map(|target| target.window.rtt());
-        completing(quorum, means.collect(), Duration::cmp)
-    }
-
-    /// The variation of the delay, of the steadiest target.
-    #[must_use]
-    pub fn jitter(&self) -> Option<Duration> {
-        self.targets.iter().filter(|target| target.srtt.is_some()).map(|target| target.rttvar).min()
-    }
-
     fn good_round(&mut self, sent: Time, news: &mut Vec<News>) {
         self.fails = 0;
         self.voids = 0;
@@ -478,64 +424,5 @@ impl Monitor {
                 }
             }
         }
-    }
-
-    /// Is a line that answers good enough?
-    fn weigh(&mut self, quorum: u16, now: Time, news: &mut Vec<News>) {
-        let limits = &self.settings.degraded;
-        let enough = |target: &Target| {
-            target.window.samples() >= MIN_SAMPLES && target.window.age(now) >= limits.window / 2
-        };
-        let covered = self.targets.iter().filter(|target| enough(target)).count() >= usize::from(quorum);
-        let (loss, rtt) = (self.loss_percent(quorum), self.rtt(quorum).unwrap_or_default());
-        let verdict = match self.verdict {
-            Some(Verdict::Good)
-                if covered && (loss >= f64::from(limits.loss_percent) || rtt >= limits.rtt) =>
-            {
-                Verdict::Lossy
-            }
-            Some(Verdict::Lossy)
-                if loss <= f64::from(limits.clear_loss_percent) && rtt <= limits.clear_rtt =>
-            {
-                Verdict::Good
-            }
-            None | Some(Verdict::Good | Verdict::Lossy | Verdict::Dead) => return,
-        };
-        self.verdict = Some(verdict);
-        news.push(News::Verdict(verdict));
-    }
-}
-
-/// The value that completes a quorum, least first; none if there are too few. Without sorting: this is looked at in
-/// each round, for up to a thousand targets.
-fn completing<T: Copy>(quorum: u16, mut values: Vec<T>, order: impl FnMut(&T, &T) -> Ordering) -> Option<T> {
-    let place = usize::from(quorum.max(1)) - 1;
-    (place < values.len()).then(|| *values.select_nth_unstable_by(place, order).1)
-}
-
-impl Target {
-    /// RFC 6298, section 2, with its alpha of 1/8 and beta of 1/4.
-    fn learn(&mut self, rtt: Duration) {
-        match self.srtt {
-            None => {
-                self.srtt = Some(rtt);
-                self.rttvar = rtt / 2;
-            }
-            Some(srtt) => {
-                self.rttvar = (self.rttvar * 3 + srtt.abs_diff(rtt)) / 4;
-                self.srtt = Some((srtt * 7 + rtt) / 8);
-            }
-        }
-    }
-
-    /// How long its answer may take.
-    fn patience(&self) -> Option<Duration> {
-        self.srtt.map(|srtt| srtt + self.rttvar * 4)
-    }
-
-    /// The smoothed round-trip time.
-    #[must_use]
-    pub const fn srtt(&self) -> Option<Duration> {
-        self.srtt
     }
 }
