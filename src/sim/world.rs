@@ -1,5 +1,6 @@
 //! The engine, a kernel and the lines, and the time that passes for them.
 
+mod hands;
 mod provider;
 
 use super::dice::Dice;
@@ -7,12 +8,11 @@ use super::fates::Fates;
 use super::kernel::{Kernel, Request};
 use super::line::{Line, Service, Targets};
 use crate::engine::input::{Input, ProbeNews};
-use crate::engine::report::{Change, Report, Transition};
-use crate::engine::route::{Hop, MAIN_TABLE, Names, Op, Route};
+use crate::engine::report::{Report, Transition};
+use crate::engine::route::{Hop, MAIN_TABLE, Names, Route};
 use crate::engine::settings::Family;
-use crate::engine::{Action, Engine, FAREWELL, Settings, Time, plan};
-use crate::machine::{Id, Selection};
-use core::net::IpAddr;
+use crate::engine::{Action, Engine, Settings, Time};
+use crate::machine::Id;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
@@ -359,168 +359,5 @@ impl World {
 
     fn uses(&self, family: Family) -> bool {
         self.settings.uplinks.iter().flat_map(|uplink| &uplink.targets).any(|t| Family::of(*t) == family)
-    }
-
-    /// Carries out what the engine wants.
-    fn act(&mut self) {
-        while let Some(action) = self.engine.as_mut().and_then(Engine::poll_action) {
-            if let Some(record) = &mut self.record {
-                record.actions.push(action.clone());
-            }
-            match action {
-                Action::Dump(family) => {
-                    let dump = self.kernel.dump(family);
-                    self.tell(Input::Dumped(dump));
-                }
-                Action::Apply { family, generation, ops } => self.apply(family, generation, &ops),
-                Action::Probe { uplink, family, round, targets } => {
-                    self.probe(uplink, family, round, &targets);
-                }
-                Action::AskLink(index) => self.ask_link(index),
-                Action::Announce(transition) => self.announce(transition),
-                Action::Notice(notice) => self.note(Event::Notice(format!("{notice:?}"))),
-                Action::Done { .. } => self.engine = None,
-                Action::Watch { .. } | Action::Unwatch { .. } | Action::Flush { .. } => {}
-            }
-        }
-    }
-
-    fn apply(&mut self, family: Family, generation: u64, ops: &[Op]) {
-        let names = self.names();
-        // The last plan of all may do that, if it is told to.
-        let routed = self.strict && generation != FAREWELL && self.is_routed(family);
-        let refused = if self.refuse.0 > 0 {
-            self.refuse.0 -= 1;
-            ops.iter().enumerate().map(|(place, _)| (place, self.refuse.1)).collect()
-        } else {
-            self.kernel.apply(ops)
-        };
-        for (place, op) in ops.iter().enumerate() {
-            let errno = refused.iter().find(|(other, _)| *other == place).map(|(_, errno)| *errno);
-            match (op, errno) {
-                (_, Some(errno)) => self.note(Event::Refused(op.words(&names), errno)),
-                (Op::PutRoute(route, _) | Op::DeleteRoute(route), None) if route.table == MAIN_TABLE => {
-                    self.note(Event::Route(op.words(&names)));
-                }
-                (
-                    Op::PutRoute(..)
-                    | Op::DeleteRoute(_)
-                    | Op::AddRule(_)
-                    | Op::DeleteRule(_)
-                    | Op::IgnoreLinkdown { .. },
-                    None,
-                ) => {}
-            }
-            if self.strict {
-                self.is_ours(op, generation);
-            }
-        }
-        if routed && !self.is_routed(family) && !self.is_drained() {
-            self.note(Event::Broken("a plan left the box without a default route".to_owned()));
-        }
-        self.fare = None;
-        self.hear();
-        self.tell(Input::Applied { family, generation, refused });
-    }
-
-    /// Nothing of a stranger's is changed but what the settings say.
-    fn is_ours(&mut self, op: &Op, generation: u64) {
-        let ours = plan::ours(&self.settings);
-        let fine = match op {
-            // What was taken over is put back at the end, and only then.
-            Op::PutRoute(route, _) => ours.owns_route(route) || generation == FAREWELL,
-            Op::DeleteRoute(route) => {
-                let taken = self.settings.routing.foreign_defaults
-                    == crate::engine::settings::ForeignDefaults::Replace;
-                ours.owns_route(route) || (taken && route.is_default())
-            }
-            Op::AddRule(rule) | Op::DeleteRule(rule) => ours.owns_rule(rule),
-            Op::IgnoreLinkdown { .. } => true,
-        };
-        if !fine {
-            let words = op.words(&self.names());
-            self.note(Event::Broken(format!("not ours: {words}")));
-        }
-    }
-
-    /// What the operator has drained carries nothing, even if there is nothing else.
-    fn is_drained(&self) -> bool {
-        let report = self.report();
-        report.is_some_and(|report| {
-            let mut paths = report.uplinks.iter().flat_map(|uplink| &uplink.families);
-            paths.any(|(_, path)| path.health.is_drained())
-        })
-    }
-
-    fn is_routed(&self, family: Family) -> bool {
-        let table = self.kernel.table(family, MAIN_TABLE);
-        table.iter().any(|route| route.is_default() && route.is_unicast())
-    }
-
-    fn probe(&mut self, uplink: Id, family: Family, round: u64, targets: &[(u16, IpAddr)]) {
-        for (target, address) in targets {
-            let line = &mut self.lines[usize::from(uplink)];
-            if !line.present || !line.addressed {
-                // ENODEV, or ENETUNREACH.
-                let errno = if line.present { 101 } else { 19 };
-                let news = ProbeNews::NotSent { round, target: *target, errno };
-                self.tell(Input::Probe { uplink, family, news });
-                continue;
-            }
-            let carried = match self.fates.as_ref().and_then(|fates| fates.get(usize::from(uplink))) {
-                Some(fates) => fates.of(*address, self.now).filter(|_| line.carrier),
-                None => line.carry(&mut self.dice),
-            };
-            if let Some(rtt) = carried
-                && self.targets.answer(uplink, *address, self.now)
-            {
-                self.sequence += 1;
-                let answer = Answer { life: self.life, uplink, family, round, target: *target, rtt };
-                self.pending.insert((self.now + rtt, self.sequence), answer);
-            }
-        }
-    }
-
-    fn ask_link(&mut self, index: u32) {
-        let found = self.kernel.links().find(|link| link.index == index).cloned();
-        match found {
-            Some(link) if link.up && link.carrier => {}
-            Some(link) => self.tell(Input::Link(link)),
-            None => self.tell(Input::LinkGone(index)),
-        }
-    }
-
-    fn announce(&mut self, transition: Transition) {
-        if let Change::Selection { from, to } = transition.change {
-            self.moved(transition.family, from, to);
-        }
-        self.note(Event::Decision(transition));
-    }
-
-    fn moved(&mut self, family: Family, from: Selection, to: Selection) {
-        let last = self.last_active.entry(family).or_default();
-        let (before, after) = (from.active(), to.active());
-        if before != after {
-            // From nothing to something is a start, not a move.
-            if last.is_some() && after.is_some() && *last != after {
-                self.totals.switches += 1;
-            }
-            if after.is_some() {
-                *last = after;
-            }
-        }
-        if self.strict && before != after && before.is_some() && to.is_automatic() && from.is_automatic() {
-            let usable = |id: Id| {
-                let report = self.engine.as_ref().map(|engine| engine.report(self.now));
-                report.is_some_and(|report| {
-                    report.uplinks.iter().filter(|uplink| uplink.id == id).any(|uplink| {
-                        uplink.families.iter().any(|(of, path)| *of == family && path.health.is_usable())
-                    })
-                })
-            };
-            if after.is_some_and(|after| !usable(after)) {
-                self.note(Event::Broken("moved to an uplink that is not usable".to_owned()));
-            }
-        }
     }
 }
