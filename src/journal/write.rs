@@ -43,8 +43,11 @@ enum State {
         size: u64,
         beginning: u64,
     },
-    /// It failed; not before this moment is it tried again.
-    Resting(Time),
+    /// It failed; not before this moment is it tried again. What is in the file is worth keeping, or hardly begun.
+    Resting {
+        until: Time,
+        begun: bool,
+    },
 }
 
 impl Writer {
@@ -126,7 +129,7 @@ impl Writer {
 
     /// Does something unless it rests, and rests after a failure.
     fn attempt(&mut self, at: Time, act: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<()> {
-        if matches!(self.state, State::Resting(until) if at < until) {
+        if matches!(self.state, State::Resting { until, .. } if at < until) {
             return Ok(());
         }
         match act(self) {
@@ -134,7 +137,13 @@ impl Writer {
             Err(error) => {
                 // A file with a hole in it cannot be replayed: the next one begins anew.
                 self.buffer.clear();
-                self.state = State::Resting(at + REST);
+                // On a disk that stays full each attempt would otherwise cost an older file.
+                let begun = match self.state {
+                    State::Fresh => false,
+                    State::Open { size, beginning, .. } => size < beginning * TIMES_THE_BEGINNING,
+                    State::Resting { begun, .. } => begun,
+                };
+                self.state = State::Resting { until: at + REST, begun };
                 if std::mem::replace(&mut self.told, true) { Ok(()) } else { Err(error) }
             }
         }
@@ -149,13 +158,17 @@ impl Writer {
             self.closing("full", at)?;
             self.write_out()?;
         }
-        self.rotate()?;
-        let mut options = OpenOptions::new();
-        let file = options.create_new(true).append(true).mode(0o640).open(&self.disk.path)?;
-        let first = beginning(engine, at, &wall())?;
-        let beginning = first.len() as u64 + 1;
-        self.state = State::Open { file, size: 0, beginning };
-        self.line(Ok(first))
+        // Nothing older moves before there is something new.
+        let fresh = beside(&self.disk.path, "new");
+        let first = beginning(engine, at, &wall())? + "\n";
+        let file = begin(&fresh, &first).inspect_err(|_| drop(fs::remove_file(&fresh)))?;
+        if !matches!(self.state, State::Resting { begun: true, .. }) {
+            self.rotate()?;
+        }
+        fs::rename(fresh, &self.disk.path)?;
+        let size = first.len() as u64;
+        self.state = State::Open { file, size, beginning: size };
+        Ok(())
     }
 
     /// `journal` becomes `journal.1`, that one `journal.2`, and the last one goes.
@@ -202,12 +215,26 @@ impl Writer {
     }
 }
 
-fn numbered(path: &Path, number: u16) -> PathBuf {
-    if number == 0 {
-        return path.to_owned();
+fn begin(path: &Path, first: &str) -> io::Result<File> {
+    // One that a crash has left is of no use.
+    if let Err(error) = fs::remove_file(path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
     }
+    let mut file = OpenOptions::new().create_new(true).append(true).mode(0o640).open(path)?;
+    file.write_all(first.as_bytes())?;
+    Ok(file)
+}
+
+fn numbered(path: &Path, number: u16) -> PathBuf {
+    if number == 0 { path.to_owned() } else { beside(path, &number.to_string()) }
+}
+
+/// `journal` and `new` make `journal.new`.
+fn beside(path: &Path, what: &str) -> PathBuf {
     let mut name = OsString::from(path);
-    name.push(format!(".{number}"));
+    name.push(format!(".{what}"));
     name.into()
 }
 

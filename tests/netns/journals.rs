@@ -2,17 +2,24 @@
 
 use super::Case;
 use super::expect::{remains, same};
+use super::eyes::settings;
 use super::site::{LONG_WINDOW, Site};
 use libtest_mimic::Failed;
-use nix::mount::{MsFlags, mount};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::Duration;
+use tempfile::TempDir;
+use uplinkd::engine::{Engine, Input, Time};
+use uplinkd::journal::{Disk, Journal, Writer};
 use uplinkd::lab::World;
 
 pub(super) const CASES: &[Case] = &[
     ("a_journal_is_replayed_identically_and_what_was_changed_is_found", replayed),
     ("a_full_disk_stops_the_journal_and_nothing_else", full),
+    ("a_disk_that_stays_full_costs_no_older_journal", spared),
     ("a_journal_that_cannot_be_made_is_refused_before_anything_is_touched", impossible),
 ];
 
@@ -66,6 +73,50 @@ fn full() -> Result<(), Failed> {
     site.blackhole(0, true)?;
     site.wait_for("fallback", "wan1")?;
     remains("how often that was said", Duration::from_secs(1), || Ok(told())).map(drop)
+}
+
+fn numbered(path: &Path, number: usize) -> PathBuf {
+    if number == 0 { path.to_owned() } else { path.with_extension(number.to_string()) }
+}
+
+/// An hour of attempts, in the engine's time; with no room at all, and with room for the first line and little more.
+fn spared() -> Result<(), Failed> {
+    for room in [0, 10 << 10] {
+        let folder = TempDir::new()?;
+        mount(Some("tmpfs"), folder.path(), Some("tmpfs"), MsFlags::empty(), Some("size=128k"))?;
+        let (path, filler) = (folder.path().join("journal"), folder.path().join("filler"));
+        let older: Vec<PathBuf> =
+            ["", ".1", ".2"].map(|end| folder.path().join(format!("journal{end}"))).to_vec();
+        for (age, file) in older.iter().enumerate() {
+            fs::write(file, format!("older {age}"))?;
+        }
+        while fs::OpenOptions::new().append(true).create(true).open(&filler)?.write_all(&[0; 512]).is_ok() {}
+        let size = fs::metadata(&filler)?.len();
+        fs::File::options().write(true).open(&filler)?.set_len(size - room)?;
+        let engine = Engine::new(settings(), Time::ZERO);
+        let mut writer = Writer::open(Disk { path: path.clone(), max_size: 1 << 20, keep: 4 })?;
+        let mut failures = 0;
+        let mut second = |seconds: u64, writer: &mut Writer| {
+            let at = Time::from_millis(1000 * seconds);
+            for _ in 0..100 {
+                failures += usize::from(writer.told(&engine, &Input::Tick, at, String::new).is_err());
+            }
+            failures += usize::from(writer.flush(at).is_err());
+            failures
+        };
+        let said = (0..3600).map(|seconds| second(seconds, &mut writer)).last();
+        same(&said, &Some(1), "how often it was said in an hour")?;
+        let moved = usize::from(room > 0);
+        for (age, _) in older.iter().enumerate() {
+            let file = numbered(&path, age + moved);
+            same(&fs::read_to_string(file)?, &format!("older {age}"), "an older journal")?;
+        }
+        fs::remove_file(filler)?;
+        second(3700, &mut writer);
+        same(&Journal::open(&path)?.header.at, &Time::from_millis(3_700_000), "when the new one begins")?;
+        umount2(folder.path(), MntFlags::MNT_DETACH)?;
+    }
+    Ok(())
 }
 
 fn impossible() -> Result<(), Failed> {
