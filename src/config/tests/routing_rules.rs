@@ -122,6 +122,11 @@ fn choices_are_suggested() {
     );
     refuses(
         "routing",
+        "flow_flush = \"tcp\"",
+        "routing.flow_flush: `tcp` is not one of the choices\n  help: choose \"none\", \"udp\" or \"all\"",
+    );
+    refuses(
+        "routing",
         "backend = \"bird\"",
         "routing.backend: `bird` is not one of the choices\n  help: choose \"kernel\"",
     );
@@ -133,8 +138,6 @@ fn what_is_documented_but_not_built_says_so() {
         ("policy", "balance", "failover"),
         ("policy", "latency", "failover"),
         ("ownership", "table", "metric"),
-        ("flow_flush", "udp", "none"),
-        ("flow_flush", "all", "none"),
         ("backend", "frr", "kernel"),
     ] {
         let expected = format!(
