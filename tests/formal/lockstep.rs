@@ -410,10 +410,11 @@ fn agree<S: Strategy>(
 ) {
     let config = ProptestConfig { source_file: Some(file), ..ProptestConfig::with_cases(cases) };
     let config = contextualize_config(config);
-    figures::keep(&format!("lockstep {name}"), config.cases);
+    let cases = config.cases;
     if let Err(apart) = TestRunner::new(config).run(strategy, check) {
         panic!("{apart}");
     }
+    figures::keep(&format!("lockstep {name}"), cases);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Nothing panics, and nothing is refused without a reason, whatever is written.
 
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 
 use super::super::{Findings, Flags, from_flags, from_toml};
 
@@ -129,6 +130,11 @@ fn depth_is_bounded() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/proptest-regressions/robust.txt"))),
+        ..ProptestConfig::default()
+    })]
+
     #[test]
     fn any_text_is_survived(text in any::<String>()) {
         survives(&text)?;

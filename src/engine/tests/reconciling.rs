@@ -6,6 +6,7 @@ use crate::engine::reconcile::{Desired, MainTable, Observed, Ours, reconcile};
 use crate::engine::route::{Hop, How, Kind, MAIN_TABLE, Op, Prefix, Route, Rule};
 use proptest::collection::btree_set;
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 use std::collections::BTreeSet;
 
 const OURS: u8 = 117;
@@ -171,7 +172,11 @@ fn check(family: Family, desired: &Desired, before: &Observed) -> Result<(), Tes
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 4096,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/proptest-regressions/reconciling.txt"))),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn ipv4_is_reached_in_one_pass_always_routed_and_strangers_are_left_alone(
