@@ -45,7 +45,7 @@ pub struct Scenario {
 pub struct Timed<T> {
     /// When; for an expectation about a span, its end.
     pub at: Time,
-    /// For an expectation about a span, its beginning: the moment of the statement before.
+    /// For an expectation about a span, its beginning: the moment of the statement before unless it says so.
     pub since: Time,
     /// Counted from 1; 0 if it was not written.
     pub line: usize,

@@ -11,8 +11,8 @@ use crate::engine::input::{Input, ProbeNews};
 use crate::engine::report::{Report, Transition};
 use crate::engine::route::{Hop, MAIN_TABLE, Names, Route};
 use crate::engine::settings::Family;
-use crate::engine::{Action, Engine, Settings, Time};
-use crate::machine::Id;
+use crate::engine::{Action, Engine, Settings, Time, plan};
+use crate::machine::{Id, Selection, Sync};
 use core::time::Duration;
 use std::collections::BTreeMap;
 
@@ -351,6 +351,31 @@ impl World {
         let best = table.iter().filter(passes).min_by_key(|route| route.metric)?;
         let hop = best.hops.first().filter(|_| best.is_unicast())?;
         self.ids().find(|id| Self::index(*id) == hop.index)
+    }
+
+    /// What is wrong although the daemon is content: where an uplink is usable and the kernel has what is wanted, there is a
+    /// default route of ours by the active one.
+    #[must_use]
+    pub fn unrouted(&self) -> Option<String> {
+        let ours = plan::ours(&self.settings);
+        let report = self.report()?;
+        let usable = |active: Id, of: Family| {
+            let mut paths = report.uplinks[usize::from(active)].families.iter();
+            paths.any(|(family, path)| *family == of && path.health.is_usable())
+        };
+        for family in &report.families {
+            let begun = !matches!(family.selection, Selection::Boot { .. });
+            let content = begun && family.sync == Sync::Clean;
+            let carries = |active: &Id| content && usable(*active, family.family);
+            let Some(active) = family.active.filter(carries) else { continue };
+            let table = self.kernel.table(family.family, MAIN_TABLE);
+            let defaults = table.iter().filter(|route| route.is_default() && ours.owns_route(route));
+            let best = defaults.min_by_key(|route| route.metric);
+            if !best.is_some_and(|route| route.uses(Self::index(active))) {
+                return Some(format!("our best default route is not by uplink {active}: {best:?}"));
+            }
+        }
+        None
     }
 
     fn families(&self) -> Vec<Family> {

@@ -3,5 +3,6 @@
 #[path = "../figures/mod.rs"]
 mod figures;
 mod mistakes;
+mod promises;
 mod scenarios;
 mod swarm;

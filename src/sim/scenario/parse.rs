@@ -87,8 +87,9 @@ pub fn parse(text: &str, given: Option<&[String]>) -> Result<Scenario, Vec<Mista
                 scenario.steps.push(Timed { at, since: at, line: words.line, what });
                 Ok(())
             }),
-            Some("expect") => words.expect().map(|(what, at)| {
-                scenario.expectations.push(Timed { at, since: last, line: words.line, what });
+            Some("expect") => words.expect().map(|(what, since, at)| {
+                let since = since.unwrap_or(last);
+                scenario.expectations.push(Timed { at, since, line: words.line, what });
             }),
             Some(_) => Err(words.wrong(
                 "no statement begins with this",
@@ -313,7 +314,8 @@ impl<'a> Words<'a> {
         })
     }
 
-    fn expect(&mut self) -> Parsed<(Expect, Time)> {
+    /// What, since when if that is told, and until when or by when.
+    fn expect(&mut self) -> Parsed<(Expect, Option<Time>, Time)> {
         const STATES: [(&str, &str); 5] = [
             ("boot", "boot"),
             ("primary", "primary"),
@@ -360,8 +362,19 @@ impl<'a> Words<'a> {
             }
         };
         let span = matches!(what, Expect::Switches(_) | Expect::Avoidable(_));
+        let mut since = None;
+        if span && self.rest.trim_start().starts_with("since ") {
+            self.keyword("since")?;
+            since = Some(self.time()?);
+        }
         self.keyword(if span { "until" } else { "by" })?;
-        Ok((what, self.time()?))
+        let at = self.time()?;
+        if since.is_some_and(|since| since > at) {
+            return Err(
+                self.wrong("it ends before it begins", "since the earlier moment, until the later one")
+            );
+        }
+        Ok((what, since, at))
     }
 
     /// Text between quotation marks.

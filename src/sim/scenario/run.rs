@@ -10,6 +10,7 @@ use crate::engine::route::{How, Kind, MAIN_TABLE, Op, Prefix, Route};
 use crate::engine::{Family, Settings, Time, plan};
 use crate::machine::{Command, Id};
 use core::net::{IpAddr, Ipv4Addr};
+use std::collections::BTreeMap;
 
 /// EINVAL, as good a reason to refuse as any.
 const REFUSAL: i32 = 22;
@@ -38,7 +39,7 @@ pub fn run(scenario: &Scenario, settings: Settings) -> Outcome {
     world.strict = true;
     world.start();
     let mut unmet = vec![];
-    let mut marks: Vec<(Time, Totals)> = vec![(Time::ZERO, Totals::default())];
+    let mut marks = Marks::of(scenario);
     let mut steps = scenario.steps.iter().peekable();
     let mut expectations = scenario.expectations.iter().peekable();
     loop {
@@ -52,15 +53,14 @@ pub fn run(scenario: &Scenario, settings: Settings) -> Outcome {
         };
         if look {
             let Some(expectation) = expectations.next() else { break };
-            world.run_until(expectation.at);
+            marks.run_until(&mut world, expectation.at);
             if let Some(instead) = check(&world, expectation, &marks) {
                 world.note(Event::Broken(format!("line {}: {instead}", expectation.line)));
                 unmet.push((expectation.line, instead));
             }
         } else {
             let Some(step) = steps.next() else { break };
-            world.run_until(step.at);
-            marks.push((step.at, world.totals));
+            marks.run_until(&mut world, step.at);
             world.note(Event::Step(Words(&step.what, &scenario.uplinks).to_string()));
             apply(&mut world, &step.what);
         }
@@ -68,6 +68,29 @@ pub fn run(scenario: &Scenario, settings: Settings) -> Outcome {
     world.run_until(scenario.end.max(world.now()));
     let timeline = core::mem::take(&mut world.timeline);
     Outcome { timeline, totals: world.totals, unmet, world }
+}
+
+/// What traffic had had of it at the moments that expectations count from.
+struct Marks {
+    /// Not reached yet, the next one last.
+    ahead: Vec<Time>,
+    reached: BTreeMap<Time, Totals>,
+}
+
+impl Marks {
+    fn of(scenario: &Scenario) -> Self {
+        let mut ahead: Vec<Time> = scenario.expectations.iter().map(|expected| expected.since).collect();
+        ahead.sort_unstable_by(|one, other| other.cmp(one));
+        Self { ahead, reached: BTreeMap::new() }
+    }
+
+    fn run_until(&mut self, world: &mut World, until: Time) {
+        while let Some(at) = self.ahead.pop_if(|at| *at <= until) {
+            world.run_until(at);
+            self.reached.entry(at).or_insert(world.totals);
+        }
+        world.run_until(until);
+    }
 }
 
 /// Lets one thing happen.
@@ -220,17 +243,13 @@ fn flood(world: &mut World, count: u32) {
 }
 
 /// What is there instead of what is expected.
-fn check(world: &World, expected: &Timed<Expect>, marks: &[(Time, Totals)]) -> Option<String> {
+fn check(world: &World, expected: &Timed<Expect>, marks: &Marks) -> Option<String> {
     let settings = world.settings();
     let name = |id: Id| settings.uplinks.get(usize::from(id)).map_or("?", |uplink| uplink.name.as_str());
     let or_nothing = |id: Option<Id>| id.map_or("nothing", name);
     let report = world.report();
     let family = report.as_ref().and_then(|report| report.families.first());
-    let since = marks
-        .iter()
-        .rev()
-        .find(|(at, _)| *at <= expected.since)
-        .map_or(Totals::default(), |(_, totals)| *totals);
+    let since = marks.reached.get(&expected.since).copied().unwrap_or_default();
     let differs = |what: &str, is: String, should: String| {
         (is != should).then(|| format!("{what} is {is}, expected {should}"))
     };

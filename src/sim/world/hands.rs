@@ -2,12 +2,20 @@
 
 use super::{Answer, Event, World};
 use crate::engine::input::{Input, ProbeNews};
+use crate::engine::plan::SHELF;
 use crate::engine::report::{Change, Transition};
-use crate::engine::route::{MAIN_TABLE, Op};
+use crate::engine::route::{MAIN_TABLE, Op, Route, Rule};
 use crate::engine::settings::{Family, ForeignDefaults};
 use crate::engine::{Action, Engine, FAREWELL, plan};
 use crate::machine::{Id, Selection};
 use core::net::IpAddr;
+use std::collections::BTreeSet;
+
+/// Routes and rules of others.
+struct Strangers {
+    routes: BTreeSet<Route>,
+    rules: Vec<Rule>,
+}
 
 impl World {
     /// Carries out what the engine wants.
@@ -38,6 +46,7 @@ impl World {
         let names = self.names();
         // The last plan of all may do that, if it is told to.
         let routed = self.strict && generation != FAREWELL && self.is_routed(family);
+        let strangers = self.strict.then(|| self.strangers(family));
         let refused = if self.refuse.0 > 0 {
             self.refuse.0 -= 1;
             ops.iter().enumerate().map(|(place, _)| (place, self.refuse.1)).collect()
@@ -60,9 +69,9 @@ impl World {
                     None,
                 ) => {}
             }
-            if self.strict {
-                self.is_ours(op, generation);
-            }
+        }
+        if let Some(before) = strangers {
+            self.are_left_alone(family, &before, generation);
         }
         if routed && !self.is_routed(family) && !self.is_drained() {
             self.note(Event::Broken("a plan left the box without a default route".to_owned()));
@@ -72,22 +81,38 @@ impl World {
         self.tell(Input::Applied { family, generation, refused });
     }
 
-    /// Nothing of a stranger's is changed but what the settings say.
-    fn is_ours(&mut self, op: &Op, generation: u64) {
-        let ours = plan::ours(&self.settings);
-        let fine = match op {
-            // What was taken over is put back at the end, and only then.
-            Op::PutRoute(route, _) => ours.owns_route(route) || generation == FAREWELL,
-            Op::DeleteRoute(route) => {
-                let taken = self.settings.routing.foreign_defaults == ForeignDefaults::Replace;
-                ours.owns_route(route) || (taken && route.is_default())
-            }
-            Op::AddRule(rule) | Op::DeleteRule(rule) => ours.owns_rule(rule),
-            Op::IgnoreLinkdown { .. } => true,
+    /// What is there, and not ours.
+    fn strangers(&self, family: Family) -> Strangers {
+        let (ours, dump) = (plan::ours(&self.settings), self.kernel.dump(family));
+        Strangers {
+            routes: dump.routes.into_iter().filter(|route| !ours.owns_route(route)).collect(),
+            rules: dump.rules.into_iter().filter(|rule| !ours.owns_rule(rule)).collect(),
+        }
+    }
+
+    /// Nothing of a stranger's is changed but what the settings say: a better default route of his is taken over, which
+    /// means that it waits in a table of ours, and at the end, and only then, it is put back.
+    fn are_left_alone(&mut self, family: Family, before: &Strangers, generation: u64) {
+        let (now, ours) = (self.strangers(family), plan::ours(&self.settings));
+        let replaces = self.settings.routing.foreign_defaults == ForeignDefaults::Replace;
+        let shelves = ours.tables.clone().flat_map(|table| self.kernel.table(family, table));
+        let shelved: Vec<Route> = shelves.filter(|route| plan::is_shelved(route, &ours)).collect();
+        let waits = |route: &&Route| {
+            let place = |shelf: &Route| shelf.metric - SHELF == route.metric && shelf.hops == route.hops;
+            replaces && route.is_default() && shelved.iter().any(place)
         };
-        if !fine {
-            let words = op.words(&self.names());
-            self.note(Event::Broken(format!("not ours: {words}")));
+        let lost = before.routes.difference(&now.routes).find(|route| !waits(route));
+        let made = now.routes.difference(&before.routes).next().filter(|_| generation != FAREWELL);
+        let names = self.names();
+        let words =
+            |what: &str, route: &Route| format!("a stranger's route was {what}: {}", route.words(&names));
+        let mut broken: Vec<String> = lost.map(|route| words("lost", route)).into_iter().collect();
+        broken.extend(made.map(|route| words("made", route)));
+        if before.rules != now.rules {
+            broken.push("a stranger's rules were changed".to_owned());
+        }
+        for what in broken {
+            self.note(Event::Broken(what));
         }
     }
 
