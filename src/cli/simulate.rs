@@ -41,12 +41,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let (scenario, settings) =
         load(&arguments.scenario.display().to_string(), &text, given).map_err(Failure::Usage)?;
     let outcome = scenario::run(&scenario, settings);
+    let sound = outcome.unmet.is_empty() && !outcome.has_broken();
     if arguments.json {
         print_line(&value(&outcome).to_string());
     } else {
         print_line(render(&outcome, Style::stdout()).trim_end());
     }
-    Ok(if outcome.unmet.is_empty() { Outcome::Done } else { Outcome::Bad })
+    Ok(if sound { Outcome::Done } else { Outcome::Bad })
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
@@ -111,7 +112,7 @@ fn render(outcome: &scenario::Outcome, style: Style) -> String {
             Event::Step(_) => style.bold(&line),
             Event::Broken(_) => style.red(&line),
             Event::Notice(_) | Event::Refused(..) => style.yellow(&line),
-            Event::Route(_) => style.dim(&line),
+            Event::Route(_) | Event::Flush(_) => style.dim(&line),
             Event::Decision(_) => line,
         };
         _ = writeln!(text, "{:>10}  {line}", seconds(moment.at));
@@ -137,7 +138,7 @@ fn words(moment: &Moment, settings: &Settings) -> String {
     match &moment.what {
         Event::Step(step) => format!("» {step}"),
         Event::Decision(transition) => decision(transition, settings),
-        Event::Route(words) => words.clone(),
+        Event::Route(words) | Event::Flush(words) => words.clone(),
         Event::Refused(words, errno) => {
             format!("refused ({}): {words}", std::io::Error::from_raw_os_error(*errno))
         }
@@ -179,6 +180,7 @@ fn value(outcome: &scenario::Outcome) -> Value {
                 Event::Step(_) => "step",
                 Event::Decision(_) => "decision",
                 Event::Route(_) => "route",
+                Event::Flush(_) => "flush",
                 Event::Refused(..) => "refused",
                 Event::Notice(_) => "notice",
                 Event::Broken(_) => "broken",
@@ -190,7 +192,7 @@ fn value(outcome: &scenario::Outcome) -> Value {
         outcome.unmet.iter().map(|(line, instead)| json!({"line": line, "instead": instead})).collect();
     json!({
         "version": 1,
-        "ok": outcome.unmet.is_empty(),
+        "ok": outcome.unmet.is_empty() && !outcome.has_broken(),
         "timeline": timeline,
         "unmet": unmet,
         "switches": outcome.totals.switches,

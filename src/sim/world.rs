@@ -39,6 +39,8 @@ pub enum Event {
     Decision(Transition),
     /// A change of the main table, in the words of `ip`.
     Route(String),
+    /// Connections that are to be forgotten.
+    Flush(String),
     /// An operation that the kernel refused: words and errno.
     Refused(String, i32),
     /// What a person should look at.

@@ -32,6 +32,14 @@ pub struct Outcome {
     pub world: World,
 }
 
+impl Outcome {
+    /// Has something happened that never may, whatever the story expects?
+    #[must_use]
+    pub fn has_broken(&self) -> bool {
+        self.timeline.iter().any(|moment| matches!(moment.what, Event::Broken(_)))
+    }
+}
+
 /// Runs a story with these settings.
 #[must_use]
 pub fn run(scenario: &Scenario, settings: Settings) -> Outcome {

@@ -5,7 +5,7 @@ use crate::engine::input::{Input, ProbeNews};
 use crate::engine::plan::SHELF;
 use crate::engine::report::{Change, Transition};
 use crate::engine::route::{MAIN_TABLE, Op, Route, Rule};
-use crate::engine::settings::{Family, ForeignDefaults};
+use crate::engine::settings::{Family, Flows, ForeignDefaults};
 use crate::engine::{Action, Engine, FAREWELL, plan};
 use crate::machine::{Id, Selection};
 use core::net::IpAddr;
@@ -37,7 +37,18 @@ impl World {
                 Action::Announce(transition) => self.announce(transition),
                 Action::Notice(notice) => self.note(Event::Notice(format!("{notice:?}"))),
                 Action::Done { .. } => self.engine = None,
-                Action::Watch { .. } | Action::Unwatch { .. } | Action::Flush { .. } => {}
+                Action::Flush { addresses, flows, .. } => {
+                    let addresses: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
+                    let which = match flows {
+                        Flows::Udp => "UDP ",
+                        Flows::All => "",
+                    };
+                    self.note(Event::Flush(format!(
+                        "forget {which}flows that were translated to {}",
+                        addresses.join(", ")
+                    )));
+                }
+                Action::Watch { .. } | Action::Unwatch { .. } => {}
             }
         }
     }
