@@ -35,7 +35,7 @@ impl Flusher {
             Err(error) if !conntrack::is_tracking() => debug!(error:%; "no connections to forget"),
             Err(error) => {
                 if !complained.swap(true, Ordering::Relaxed) {
-                    warn!(error:%; "connections of a line that traffic has left cannot be forgotten, so masqueraded ones lose a packet: load nf_conntrack_netlink, or set flow_flush = \"none\"");
+                    warn!(error:%; "connections of a line that traffic has left cannot be forgotten, so masqueraded ones lose a packet");
                 }
             }
         };

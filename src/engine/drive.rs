@@ -147,7 +147,6 @@ impl Engine {
                 let by_window = matches!(event, Event::Expired(Timer::Stable(_)));
                 let by_operator =
                     matches!(event, Event::Operator(_) | Event::Uplink(_, health::Event::Drain));
-                state.left.extend(from);
                 state.moved((from, to), (by_window, by_operator), settings, now);
             }
             Effect::Plan => self.send_plan(family),

@@ -42,8 +42,8 @@ pub(super) struct FamilyState {
     pub(super) notices: BTreeSet<Notice>,
     /// Refusals that were announced since the kernel last had what we want.
     pub(super) troubles: BTreeSet<Notice>,
-    /// Uplinks that traffic has left, and whose flows are not forgotten yet.
-    pub(super) left: BTreeSet<Id>,
+    /// Addresses of uplinks that traffic has left, whose flows are not forgotten yet.
+    left: BTreeSet<IpAddr>,
     /// When a stranger's edit may be undone.
     pub(super) drift_due: Option<Time>,
     retry: Duration,
@@ -302,6 +302,9 @@ impl FamilyState {
         settings: &Settings,
         now: Time,
     ) {
+        if let Some(left) = from {
+            self.left.extend(&self.paths[usize::from(left)].facts.addresses);
+        }
         if let Some(left) = from.filter(|_| !by_window) {
             let path = &mut self.paths[usize::from(left)];
             match path.returned.map(|at| now.since(at) < settings.failover.flap_memory) {
@@ -375,8 +378,10 @@ impl FamilyState {
     /// carries traffic they are best off where they are.
     pub(super) fn flush(&mut self, settings: &Settings) -> Option<Action> {
         let active = self.core.active()?;
-        let left = core::mem::take(&mut self.left).into_iter().filter(|id| *id != active);
-        let addresses: Vec<IpAddr> = left.flat_map(|id| self.path(id).facts.addresses.clone()).collect();
+        // Two sticks of one provider may even have the same address.
+        let carries = |address: &IpAddr| self.path(active).facts.addresses.contains(address);
+        let addresses: Vec<IpAddr> = self.left.iter().filter(|address| !carries(address)).copied().collect();
+        self.left.clear();
         let flows = settings.routing.flow_flush.filter(|_| !addresses.is_empty())?;
         Some(Action::Flush { family: self.family, addresses, flows })
     }

@@ -39,15 +39,16 @@ const IP_DESTINATION: [u16; 2] = [2, 4];
 const PROTOCOL_NUMBER: u16 = 1;
 
 /// Forgets the connections of this network namespace whose source was translated to one of `addresses`, and returns how
-/// many they were. Takes as long as the table is large: some 3 s for a million connections.
+/// many they were; those that were gone already do not count. Takes as long as the table is large: some 3 s for a million connections.
 ///
 /// # Errors
-/// There is no `nf_conntrack_netlink`, CAP_NET_ADMIN is missing, or netlink did not answer.
+/// There is no `nf_conntrack_netlink`, CAP_NET_ADMIN is missing, netlink did not answer, or the kernel refused to forget some
+/// of them.
 pub fn flush(family: Family, addresses: &[IpAddr], flows: Flows) -> io::Result<usize> {
     let mut table = Requests::open_for(NETLINK_NETFILTER)?;
     // A socket has one dump at a time, and answers to nothing else meanwhile.
     let mut eraser = Requests::open_for(NETLINK_NETFILTER)?;
-    let mut forgotten = 0;
+    let (mut forgotten, mut kept) = (0, None);
     let head = head(family);
     let sequence = table.next_sequence();
     table.send(&message(GET, NLM_F_REQUEST | NLM_F_DUMP, sequence, &head))?;
@@ -74,11 +75,25 @@ pub fn flush(family: Family, addresses: &[IpAddr], flows: Flows) -> io::Result<u
                 }
             }
         }
-        forgotten += erase(&mut eraser, &batch, count)?;
-        match end {
-            Some(Ok(())) => return Ok(forgotten),
-            Some(Err(refused)) => return Err(explained(refused)),
-            None => {}
+        let mut outcomes = vec![];
+        if count > 0 {
+            eraser.exchange(&batch, count, &mut outcomes)?;
+        }
+        for outcome in outcomes {
+            match outcome {
+                Ok(()) => forgotten += 1,
+                Err(refused) if refused.is(Errno::ENOENT) => {}
+                // Older kernels refuse what is offloaded to hardware: the others are forgotten nevertheless.
+                Err(refused) => kept = Some(refused),
+            }
+        }
+        match (end, kept.clone()) {
+            (Some(Ok(())), Some(refused)) => {
+                return Err(io::Error::other(format!("the kernel keeps some of them: {refused}")));
+            }
+            (Some(Ok(())), None) => return Ok(forgotten),
+            (Some(Err(refused)), _) => return Err(explained(refused)),
+            (None, _) => {}
         }
     }
 }
@@ -90,22 +105,12 @@ pub fn is_tracking() -> bool {
     count.is_ok_and(|count| count.trim() != "0")
 }
 
-/// Those that were gone already do not count.
-fn erase(eraser: &mut Requests, batch: &[u8], count: usize) -> io::Result<usize> {
-    let mut outcomes = vec![];
-    if count > 0 {
-        eraser.exchange(batch, count, &mut outcomes)?;
-    }
-    let refused = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
-    match refused.clone().find(|refused| !refused.is(Errno::ENOENT)) {
-        Some(refused) => Err(refused.clone().into()),
-        None => Ok(count - refused.count()),
-    }
-}
-
 fn explained(refused: Refused) -> io::Error {
     if refused.is(Errno::EINVAL) || refused.is(Errno::EOPNOTSUPP) {
-        return io::Error::new(io::ErrorKind::Unsupported, "this kernel has no nf_conntrack_netlink");
+        return io::Error::new(
+            io::ErrorKind::Unsupported,
+            "this kernel has no nf_conntrack_netlink: load it, or set flow_flush = \"none\"",
+        );
     }
     refused.into()
 }

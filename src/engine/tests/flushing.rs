@@ -1,6 +1,6 @@
 //! Flow flush: when connections are to be forgotten, and which.
 
-use super::world::{MS, Path, SECOND, World, dual, settings};
+use super::world::{MS, Path, SECOND, World, address, dual, settings};
 use crate::engine::input::Input;
 use crate::engine::settings::Flows;
 use crate::machine::{Command, Selection};
@@ -76,4 +76,27 @@ fn it_is_done_as_is_wanted_and_for_each_family() {
         world.run(SECOND);
         assert_eq!(forgotten(&world), expected);
     }
+}
+
+#[test]
+fn an_address_that_goes_after_its_line_was_left_is_remembered_and_one_that_the_active_line_has_too_is_spared()
+{
+    let mut world = World::settled(settings(2));
+    world.refuse = (1, 12);
+    world.tell(Input::Operator(Command::Use(1)));
+    world.tell(Input::AddressGone(address(10, "192.0.2.10", 24)));
+    world.run(SECOND);
+    assert_eq!(forgotten(&world), ["Udp of 192.0.2.10"]);
+    world.flushes.clear();
+    world.tell(Input::Operator(Command::Use(0)));
+    world.run(10 * SECOND);
+    assert_eq!(forgotten(&world), ["Udp of 192.0.3.10"], "{:#?}", world.timeline);
+    // Twin sticks: both lines have one address.
+    world.flushes.clear();
+    for index in [10, 11] {
+        world.tell(Input::Address(address(index, "192.0.9.10", 24)));
+    }
+    world.tell(Input::Operator(Command::Use(1)));
+    world.run(SECOND);
+    assert_eq!(forgotten(&world), ["Udp of 192.0.2.10"], "{:#?}", world.timeline);
 }
