@@ -46,4 +46,4 @@ def served(site, what):
     site.traffic.flows()
     last = site.traffic.last_loss(since)
     took = 0.0 if last is None else last - since
-    site.promise(f"{what}: served again ≤ {ms(SILENCE_S)}", ms(took), took <= SILENCE_S)
+    site.promise(f"{what}: served again ≤ {ms(SILENCE_S)}", ms(took), took <= SILENCE_S, timed=True)

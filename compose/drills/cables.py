@@ -40,7 +40,7 @@ def flaps(site):
 def interface(site):
     site.begin()
     # The DHCP client puts its default route on the new interface.
-    site.strangers()
+    site.strangers(2)
     site.moves("wan2", "wan1")
     gone = site.lines.unplug_card("wan1")
     site.daemon.wait_for("fallback", "wan2")

@@ -55,6 +55,7 @@ def lossy(site):
         f"left for the clean line within {LOSSY_LIMIT_S} s",
         f"{took:.1f} s" if left else "never",
         bool(left) and took <= LOSSY_LIMIT_S,
+        timed=True,
     )
     # A moment for what was on the old line when it was left.
     site.lost_nothing("on the clean line", (left or begun) + 0.1, moves=0)
@@ -68,8 +69,9 @@ def target(site):
     begun = site.lines.target(DEAD_TARGET, False)
     time.sleep(6)
     site.lost_nothing("one target dead", begun, moves=0)
+    site.download_goes_on("one target dead", begun)
     # It was really dead: both have noticed.
-    status = site.daemon.status()
+    status = site.daemon.wait("an answer", lambda status: True)
     loss = [
         one["loss_percent"] for uplink in status["uplinks"] for one in uplink["targets"] if one["target"] == DEAD_TARGET
     ]

@@ -14,14 +14,14 @@ def window(site):
     back = site.lines.clear(0)
 
     def half(status):
-        left = status["families"]["ipv4"]["stable_window_left_s"].get("wan1")
+        left = status["families"]["ipv4"].get("stable_window_left_s", {}).get("wan1")
         return left is not None and left < site.daemon.window_s / 2
 
     site.daemon.wait("half of the window", half)
     again = site.lines.silence(0)
 
     def failed(status):
-        return status["uplinks"][0]["consecutive_failures"] > 0
+        return status["uplinks"][0].get("consecutive_failures", 0) > 0
 
     site.daemon.wait("a failed round", failed)
     mended = site.lines.clear(0)

@@ -19,6 +19,17 @@ from .table import colour, print_table, write_json
 from .world import World, remove
 
 
+ENDS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+def count(text):
+    """A number from 1 on."""
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
 def parse(argv):
     parser = argparse.ArgumentParser(
         prog="scripts/drill",
@@ -30,7 +41,7 @@ def parse(argv):
     parser.add_argument("--keep", action="store_true", help="leave everything running at the end, and say how to get in")
     parser.add_argument("--clean", action="store_true", help="remove what an earlier run has left, and end")
     parser.add_argument("--json", metavar="FILE", help="write the results there as well (- is standard output)")
-    parser.add_argument("--repeat", type=int, default=1, metavar="N", help="all of it so many times")
+    parser.add_argument("--repeat", type=count, default=1, metavar="N", help="all of it so many times")
     parser.add_argument("--binary", metavar="FILE", help="this uplinkd instead of the checkout's")
     parser.add_argument("--image", metavar="NAME", help="this image instead of a new one")
     parser.add_argument("--build", metavar="NAME", help="build the image under that name, leave it there, and end")
@@ -41,8 +52,9 @@ def parse(argv):
 
 def main(checkout, argv):
     arguments = parse(argv)
-    # Whoever ends us with SIGTERM wants the same as with Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Whoever ends us, or hangs up, wants the same as with Ctrl-C.
+    for number in ENDS:
+        signal.signal(number, signal.default_int_handler)
     try:
         return dispatch(checkout, arguments)
     except Trouble as trouble:
@@ -64,6 +76,11 @@ def dispatch(checkout, arguments):
     unknown = [name for name in arguments.names if name not in DRILLS]
     if unknown:
         raise Trouble(f"there is no drill {', '.join(unknown)}: `scripts/drill --list` shows them all")
+    if arguments.json and arguments.json != "-":
+        try:
+            open(arguments.json, "a").close()
+        except OSError as error:
+            raise Trouble(f"cannot write {arguments.json}: {error.strerror}") from None
     say = Progress()
     host = Host(say)
     remove(host)
@@ -72,6 +89,7 @@ def dispatch(checkout, arguments):
         return 0
     if arguments.build:
         image.build(host, "", binary(checkout, arguments), checkout, arguments.build, say)
+        say(f"`{host.names()} podman rmi {arguments.build}` removes it")
         return 0
     return whole(host, checkout, arguments, say)
 
@@ -90,10 +108,20 @@ def binary(checkout, arguments):
         return os.path.abspath(arguments.binary)
     # Not as root in somebody else's checkout.
     if "SUDO_USER" not in os.environ:
+        if not shutil.which("cargo"):
+            raise Trouble("cargo is missing: build uplinkd elsewhere, and name it with --binary FILE")
         done = subprocess.run(["cargo", "build", "--quiet", "--bin", "uplinkd"], cwd=checkout, check=False)
         if done.returncode != 0:
             raise Trouble("`cargo build` failed: see its words above; --binary FILE takes one that is built already")
-    return os.path.join(target(checkout), "debug", "uplinkd")
+    path = os.path.join(target(checkout), "debug", "uplinkd")
+    if os.path.exists(path) and newest(os.path.join(checkout, "src")) > os.path.getmtime(path):
+        raise Trouble(f"{path} is older than the source: `cargo build` first; --binary {path} takes it as it is")
+    return path
+
+
+def newest(folder):
+    """When anything in there was changed last."""
+    return max(os.path.getmtime(os.path.join(at, name)) for at, _, names in os.walk(folder) for name in names)
 
 
 def target(checkout):
@@ -104,37 +132,64 @@ def whole(host, checkout, arguments, say):
     """The world up, the drills, the world down, the table."""
     label = f"run-{os.getpid()}"
     begun = time.monotonic()
-    world, rows = None, []
+    world, rows, trouble = None, [], None
+    failures = os.path.join(target(checkout), "drills")
     try:
         name = arguments.image or image.build(host, label, binary(checkout, arguments), checkout, None, say)
         world = World(host, checkout, name, label, say)
-        world.up()
-        chosen = sorted((DRILLS[name] for name in arguments.names or DRILLS), key=lambda one: (one.number, one.name))
-        failures = os.path.join(target(checkout), "drills")
         shutil.rmtree(failures, ignore_errors=True)
-        rows = play_all(world, chosen, arguments.repeat, failures, say)
+        bring_up(world, failures)
+        chosen = sorted((DRILLS[name] for name in arguments.names or DRILLS), key=lambda one: (one.number, one.name))
+        play_all(world, chosen, arguments.repeat, failures, arguments.keep, say, rows)
+    except Trouble as found:
+        # What has been measured until then is shown nevertheless.
+        trouble = found
     finally:
-        # A second Ctrl-C must not leave half of it behind.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        if world and arguments.keep:
-            explain_keep(host, world)
-        elif world:
-            world.down()
-        else:
-            remove(host)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        # Whoever is impatient must not leave half of it behind.
+        for number in ENDS:
+            signal.signal(number, signal.SIG_IGN)
+        try:
+            if world and arguments.keep:
+                explain_keep(host, world)
+            elif world:
+                world.down()
+            else:
+                remove(host)
+        except Trouble as found:
+            trouble = trouble or found
+        for number in ENDS:
+            signal.signal(number, signal.default_int_handler)
     seconds = time.monotonic() - begun
     print_table(rows, seconds, sys.stderr if arguments.json == "-" else sys.stdout)
     if arguments.json:
-        write_json(arguments.json, rows, seconds, host)
-    return 0 if all(row.ok is not False for row in rows) else 1
+        write_json(arguments.json, rows, seconds, host, versions(host, world), trouble)
+    if trouble:
+        print(f"error: {trouble}", file=sys.stderr)
+    if any(row.ok is False for row in rows):
+        return 1
+    return 2 if trouble else 0
+
+
+def bring_up(world, failures):
+    try:
+        world.up()
+    except Trouble as trouble:
+        folder = os.path.join(failures, "world")
+        world.save_all(folder)
+        raise Trouble(f"{trouble}\n  what the containers have said is in {folder}") from None
+
+
+def versions(host, world):
+    """What was tried with what."""
+    router = world.version if world else None
+    podman = host.podman("--version", check=False).strip()
+    return {"uplinkd": router, "podman": podman, "podman-compose": setup.COMPOSE_VERSION, "linux": os.uname().release}
 
 
 def explain_keep(host, world):
-    names = " ".join(f"{key}={host.environment[key]}" for key in ("CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF"))
     print(
         f"\neverything is left running, but for the daemon: `uplinkd run -c /state/uplinkd.toml` in the router starts it. To get in\n"
-        f"(router, isp1, isp2, internet, client):\n  {names} podman exec -it {world.container('router')} sh\n"
+        f"(router, isp1, isp2, internet, client):\n  {host.names()} podman exec -it {world.container('router')} sh\n"
         f"Logs, journals and records are in {world.folder}. To remove it all:\n  scripts/drill --clean",
         file=sys.stderr,
     )

@@ -49,6 +49,7 @@ class Daemon:
         os.makedirs(self.here)
         self.window_s = STABLE_WINDOW_S
         self.running = self.started = False
+        self.before = None
 
     def configure(self, window_s=STABLE_WINDOW_S, change=lambda text: text):
         self.window_s = window_s
@@ -67,6 +68,8 @@ class Daemon:
             os.unlink(path)
 
     def start(self, binary=UPLINKD):
+        if self.before is None:
+            self.before = self.routing()
         self.router.start("daemon", binary, *RUN[1:], log=f"{self.there}/uplinkd.log")
         self.running = self.started = True
 
@@ -179,9 +182,28 @@ class Daemon:
             good &= done.code == 0 and "identical" in done.text
         return "; ".join(words), good
 
+    def routing(self):
+        """The default routes, rules and switches of the router, whoever made them."""
+        found = set()
+        for family in ("-4", "-6"):
+            lines = self.router.do("ip", family, "route", "show", "table", "all").splitlines()
+            # While a cable is out they say so.
+            words = [line.replace(" linkdown", "").replace(" dead", "").strip() for line in lines]
+            found |= {f"ip {family} {line}" for line in words if line.startswith("default")}
+            found |= {f"ip {family} rule {line}" for line in self.router.do("ip", family, "rule", "show").splitlines()}
+        for wan in ("wan1", "wan2"):
+            path = f"/proc/sys/net/ipv4/conf/{wan}/ignore_routes_with_linkdown"
+            found.add(f"{wan}: ignore_routes_with_linkdown is {self.router.run('cat', path).out.strip() or 'unreadable'}")
+        return found
+
     def cleanup(self):
-        """`uplinkd cleanup`, and what it has left of ours."""
+        """`uplinkd cleanup`, and what is not as it was before."""
         self.router.do(UPLINKD, "cleanup", timeout=20)
+        after = self.routing()
+        return sorted({f"new: {one}" for one in after - self.before} | {f"gone: {one}" for one in self.before - after}) + self.ours()
+
+    def ours(self):
+        """Whatever carries our marks."""
         left = self.router.do("ip", "route", "show", "table", "all", "proto", "117").splitlines()
         left += self.router.do("ip", "-6", "route", "show", "table", "all", "proto", "117").splitlines()
         for family in ("-4", "-6"):
@@ -190,10 +212,6 @@ class Daemon:
             for table in ("7700", "7701"):
                 # A table without a route does not exist.
                 left += self.router.run("ip", family, "route", "show", "table", table).out.splitlines()
-        for wan in ("wan1", "wan2"):
-            path = f"/proc/sys/net/ipv4/conf/{wan}/ignore_routes_with_linkdown"
-            if self.router.run("cat", path).out.strip() == "1":
-                left.append(f"{wan}: ignore_routes_with_linkdown")
         return left
 
 

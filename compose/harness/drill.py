@@ -14,8 +14,8 @@ class Drill:
     does: str
     act: object
     not_yet: str = None
-    # A command of uplinkd that would work if it were not for that.
-    until: tuple = ()
+    # A command of uplinkd, or the settings of a story, that would work if it were not for that.
+    until: tuple | str = ()
 
 
 @dataclass
@@ -27,6 +27,9 @@ class Row:
     measured: str
     # None: not yet.
     ok: bool | None
+    number: int = 0
+    # A matter of milliseconds, which a machine that stands still spoils.
+    timed: bool = False
     # Measured while the machine stood still: it tells nothing.
     void: bool = False
 
@@ -47,7 +50,7 @@ def drill(name, number, does):
     return add
 
 
-def not_yet(name, number, does, why, until=()):
+def not_yet(name, number, does, why, until):
     """A drill for something that uplinkd does not have: shown, never passed, and broken as soon as uplinkd has it."""
     DRILLS[name] = Drill(name, number, does, None, why, until)
 

@@ -84,8 +84,12 @@ class Host:
             )
         return f'[storage]\ndriver = "{driver}"\ngraphroot = "{self.folder}/storage"\nrunroot = "{RUNROOT}/storage"\n'
 
-    def podman(self, *argv, timeout=60, check=True):
-        """Runs podman with our settings and returns what it printed."""
+    def names(self):
+        """What a person's own call of podman needs to see what is here."""
+        return " ".join(f"{key}={self.environment[key]}" for key in ("CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF"))
+
+    def podman(self, *argv, timeout=60, check=True, errors=False):
+        """Runs podman with our settings and returns what it printed, with its errors if so wished."""
         argv = ["podman", *argv]
         try:
             done = subprocess.run(
@@ -95,7 +99,7 @@ class Host:
             raise Trouble(f"`{' '.join(argv)}` did not end within {timeout} s") from None
         if check and done.returncode != 0:
             raise Trouble(f"`{' '.join(argv)}` failed with {done.returncode}:\n{done.stderr.strip()}")
-        return done.stdout
+        return done.stdout + (done.stderr if errors else "")
 
     def try_podman(self):
         try:

@@ -13,7 +13,7 @@ import tempfile
 from . import setup
 from .errors import Trouble
 
-PROGRAMS = ["/usr/bin/python3", "busybox", "ip", "tc", "nft"]
+PROGRAMS = ["/usr/bin/python3", "busybox", "ip", "nft"]
 # What of the standard library nothing in the image needs.
 LEFT_OUT = [
     "test",

@@ -1,6 +1,7 @@
 """What must be installed, and the commands for it."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ COMPOSE_VERSION = "1.6.0"
 
 # What the image is made of and what the host needs.
 DEBIAN = "podman runc crun netavark iptables busybox udhcpc iproute2 nftables python3 python3-venv"
-FEDORA = "podman crun netavark iptables-nft busybox iproute iproute-tc nftables python3 python3-pip"
+FEDORA = "podman crun netavark iptables-nft busybox iproute nftables python3 python3-pip"
 PROGRAMS = {
     "podman": "runs the containers",
     "netavark": "makes podman's networks",
@@ -27,10 +28,13 @@ PROGRAMS = {
 ELSEWHERE = ["/usr/sbin", "/sbin", "/usr/lib/podman", "/usr/libexec/podman"]
 
 
+# Before it podman did not know netavark, which makes the networks.
+PODMAN_VERSION = (4, 0)
+
+
 def cache():
-    """Where everything of the drills is kept between two runs."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return os.path.join(base, "uplinkd-drill")
+    """Where everything of the drills is kept between two runs; root's, who runs them, whatever his home is."""
+    return os.environ.get("UPLINKD_DRILL_FOLDER") or "/var/lib/uplinkd-drill"
 
 
 def program(name):
@@ -52,6 +56,16 @@ def version_of_compose():
     return words[0] if words else None
 
 
+def version_of_podman():
+    """(4, 9), or None."""
+    try:
+        output = subprocess.run(["podman", "--version"], capture_output=True, text=True, timeout=30).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.search(r"(\d+)\.(\d+)", output)
+    return tuple(map(int, found.groups())) if found else None
+
+
 def hybrid_cgroups():
     """Version 1 with a version 2 beside it."""
     return os.path.isdir("/sys/fs/cgroup/unified")
@@ -62,6 +76,9 @@ def missing():
     lacking = [f"{name} ({why})" for name, why in PROGRAMS.items() if not program(name)]
     if hybrid_cgroups() and not program("runc"):
         lacking.append("runc (cgroups are mounted in hybrid mode, which crun refuses)")
+    podman = version_of_podman()
+    if podman and podman < PODMAN_VERSION:
+        lacking.append(f"podman {'.'.join(map(str, PODMAN_VERSION))} or newer (found: {'.'.join(map(str, podman))})")
     found = version_of_compose()
     if found != COMPOSE_VERSION:
         lacking.append(
@@ -103,8 +120,8 @@ def commands():
     return [
         *packages,
         # Of the distribution: whatever else is first on the PATH may have been built without ensurepip.
-        ["/usr/bin/python3", "-m", "venv", "--clear", venv],
-        [os.path.join(venv, "bin", "pip"), "install", "--quiet", f"podman-compose=={COMPOSE_VERSION}"],
+        [*sudo, "/usr/bin/python3", "-m", "venv", "--clear", venv],
+        [*sudo, os.path.join(venv, "bin", "pip"), "install", "--quiet", f"podman-compose=={COMPOSE_VERSION}"],
     ]
 
 

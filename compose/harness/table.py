@@ -57,11 +57,13 @@ def print_table(rows, seconds, out):
     )
 
 
-def write_json(path, rows, seconds, host):
+def write_json(path, rows, seconds, host, versions, trouble):
     value = {
         "version": 1,
         "seconds": round(seconds, 1),
-        "ok": all(row.ok is not False for row in rows),
+        "ok": not trouble and all(row.ok is not False for row in rows),
+        "error": str(trouble) if trouble else None,
+        "versions": versions,
         "adapted": [{"what": what, "why": why} for what, why in host.changes],
         "promises": [{**vars(row), "verdict": row.verdict} for row in rows],
     }

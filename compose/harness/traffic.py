@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 import time
 from dataclasses import dataclass
@@ -70,6 +71,10 @@ class Traffic:
             for name in ("udp", "download"):
                 self.world.client.signal(name, 9)
                 self.world.client.wait(name, 5)
+
+    def forget(self):
+        """The records of a drill are large; nobody needs them any more."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def flows(self, deadline_s=15):
         """Waits until nothing is lost."""

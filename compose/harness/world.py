@@ -27,7 +27,7 @@ class World:
         self.host, self.image, self.run, self.say = host, image, run, say
         self.file = os.path.join(checkout, "compose", "compose.yaml")
         self.folder = tempfile.mkdtemp(prefix=FOLDER, dir=in_memory())
-        self.agents, self.forward = {}, None
+        self.agents, self.version = {}, None
         for role in ROLES:
             folder = os.path.join(self.folder, role)
             os.mkdir(folder)
@@ -57,11 +57,11 @@ class World:
 
     def up(self):
         begun = time.monotonic()
-        with open(FORWARD) as file:
-            self.forward = file.read()
+        note_forwarding(self.host)
         self.compose("up", "-d")
         for agent in self.agents.values():
             agent.ready(READY_S)
+        self.version = self.router.run("/usr/sbin/uplinkd", "--version").out.strip()
         self.wait_for_lease()
         self.look_around()
         self.say(f"five containers and four networks up in {time.monotonic() - begun:.1f} s")
@@ -73,7 +73,7 @@ class World:
             if "default" in self.router.do("ip", "-4", "route", "show", "dev", "wan1"):
                 return
             time.sleep(0.1)
-        raise Trouble(f"the router got no lease by wan1 within {READY_S} s: see {self.folder}/router/dhcp.log")
+        raise Trouble(f"the router got no lease by wan1 within {READY_S} s: dhcp.log tells why")
 
     def look_around(self):
         """Traffic passes between the containers at all."""
@@ -94,19 +94,39 @@ class World:
     def save_logs(self, folder):
         """What the containers and their tools have printed."""
         for role in ROLES:
-            text = self.host.podman("logs", self.container(role), check=False)
+            text = self.host.podman("logs", self.container(role), check=False, errors=True)
             with open(os.path.join(folder, f"{role}.container.log"), "w") as file:
                 file.write(text)
+
+    def save_all(self, folder):
+        """Everything there is, where the world itself did not come up."""
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        for path in glob.glob(os.path.join(self.folder, "*", "*.log")):
+            shutil.copy(path, folder)
+        self.save_logs(folder)
 
     def down(self):
         """Everything of this run goes."""
         for agent in self.agents.values():
             agent.hang_up()
         remove(self.host)
-        # Netavark switches it on for all of the host, whether or not a network needs it.
-        if self.forward:
-            with open(FORWARD, "w") as file:
-                file.write(self.forward)
+
+
+def note_forwarding(host):
+    """Netavark switches it on for all of the host, whether or not a network needs it: what it was is put back by whoever
+    removes the world, be it another run."""
+    note = os.path.join(host.folder, "ip_forward")
+    if not os.path.exists(note):
+        shutil.copyfile(FORWARD, note)
+
+
+def restore_forwarding(host):
+    note = os.path.join(host.folder, "ip_forward")
+    if os.path.exists(note):
+        with open(note) as file, open(FORWARD, "w") as forward:
+            forward.write(file.read())
+        os.unlink(note)
 
 
 def in_memory():
@@ -117,6 +137,13 @@ def in_memory():
 
 def remove(host):
     """All that carries our label, of whatever run: containers, networks, images. And their folders: nobody else runs."""
+    try:
+        remove_all(host)
+    finally:
+        restore_forwarding(host)
+
+
+def remove_all(host):
     filters = ["--filter", f"label={LABEL}"]
     containers = host.podman("ps", "-aq", *filters).split()
     if containers:
