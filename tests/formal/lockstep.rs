@@ -17,7 +17,7 @@ use uplinkd::engine::route::{Hop, How, Kind, MAIN_TABLE, Op, Prefix, Route};
 use uplinkd::engine::settings::{
     CarrierPoll, Degraded, Failover, Gateway, Profile, Routing, Timeout, Uplink,
 };
-use uplinkd::engine::{Action, Engine, Family, Settings, Time};
+use uplinkd::engine::{Action, Engine, Family, Reason, Settings, Time};
 use uplinkd::machine::{Command, Id};
 
 const MS: Duration = Duration::from_millis(1);
@@ -303,9 +303,15 @@ impl Lockstep {
             boot_ends: family.boot_remaining.map(|left| self.now + left),
             next: says.next,
         };
-        let wakes = self.engine.poll_timeout().map(|(at, _)| at);
-        let sleeps = says.next.is_some_and(|next| wakes.is_none_or(|wakes| wakes > next));
-        if says == does && family.active == says.selection.active() && !sleeps {
+        let wakes = self.engine.poll_timeout();
+        // To send it may wake earlier, to judge or to end a wait only then: neither too late nor in vain.
+        let as_told = match (says.next, wakes) {
+            (Some(next), Some((at, Reason::Timer | Reason::Judge))) => at == next,
+            (Some(next), Some((at, _))) => at <= next,
+            (Some(_), None) | (None, Some((_, Reason::Timer | Reason::Judge))) => false,
+            (None, _) => true,
+        };
+        if says == does && family.active == says.selection.active() && as_told {
             return Ok(());
         }
         Err(TestCaseError::fail(format!(
@@ -360,12 +366,23 @@ fn flapping() -> impl Strategy<Value = Vec<(u32, Act)>> {
 fn case(tiers: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Case> {
     let acts = prop_oneof![3 => vec(some_act(), 4..14), 1 => flapping()];
     let carriers = vec(proptest::bool::weighted(0.9), 3);
-    let numbers = (1_u16..4, 1_u16..4, any::<bool>(), any::<bool>());
+    let timeout = prop_oneof![
+        3 => Just(Timeout::Fixed(300 * MS)),
+        1 => Just(Timeout::Adaptive { floor: 50 * MS, ceiling: 300 * MS, silence: 400 * MS }),
+        1 => Just(Timeout::Adaptive { floor: 200 * MS, ceiling: 350 * MS, silence: Duration::ZERO }),
+    ];
+    let numbers = (1_u16..4, 1_u16..4, any::<bool>(), any::<bool>(), timeout);
     let found = (any::<bool>(), prop_oneof![4 => Just(None), 1 => (0_u8..2).prop_map(Some)]);
     (tiers, numbers, found, carriers, acts).prop_map(
-        |(tiers, (fall, rise, quick_standby, leave_degraded), (stranger, adopted), carriers, acts)| {
+        |(
+            tiers,
+            (fall, rise, quick_standby, leave_degraded, timeout),
+            (stranger, adopted),
+            carriers,
+            acts,
+        )| {
             let mut settings = settings(&tiers);
-            settings.probe.timeout = Timeout::Fixed(300 * MS);
+            settings.probe.timeout = timeout;
             settings.probe.fall = fall;
             settings.probe.rise = rise;
             settings.probe.interval = 500 * MS;

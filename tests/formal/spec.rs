@@ -234,7 +234,7 @@ impl<'a> Story<'a> {
 
     fn standing(&self) -> Standing {
         let watched = self.those(|id| self.health(id).is_watched());
-        let rounds = watched.filter_map(|id| self.lines[usize::from(id)].rounds.over_at());
+        let rounds = watched.filter_map(|id| self.lines[usize::from(id)].rounds.next_verdict_at());
         let waits = matches!(self.selection, Boot { overdue: false, .. });
         let boot_ends = waits.then_some(Time::ZERO + self.limits.boot_deadline);
         Standing {

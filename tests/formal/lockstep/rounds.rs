@@ -33,7 +33,7 @@ fn check(probe: &Probe, acts: &[(u64, Act)]) -> Outcome {
     let mut monitor = Monitor::new(probe, &targets);
     let mut spec = Rounds::new(probe, 3);
     let (mut now, mut sent) = (Time::from_millis(1000), vec![]);
-    let (mut story, mut held) = (String::new(), false);
+    let mut story = String::new();
     for (number, (wait, act)) in acts.iter().enumerate() {
         now = now + Duration::from_millis(*wait);
         let _ = writeln!(story, "{number:4}  {:8.3} s  {act:?}", now.0.as_secs_f64());
@@ -66,12 +66,11 @@ fn check(probe: &Probe, acts: &[(u64, Act)]) -> Outcome {
                 missed.0 = news.contains(&News::Missed);
                 missed.1 = spec.judge(now);
                 spec.conclude(hold, now);
-                held = hold;
             }
         }
         let odd = monitor.oddities();
         let (loss, rtt, _) = spec.quality(now);
-        let due = spec.over_at().into_iter().chain(spec.dies_at().filter(|_| !held)).min();
+        let due = spec.next_verdict_at();
         let engine = (
             (missed.0, monitor.verdict(), monitor.fails() as usize),
             (monitor.failing_since(), monitor.stable_since(), monitor.deadline()),

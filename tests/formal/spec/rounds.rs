@@ -60,13 +60,26 @@ pub(crate) struct Rounds<'a> {
     pub(crate) odd: u64,
     /// Times that answers were lost on our side since a round was good.
     overflows: u16,
+    /// The others are heard before anything is said against it.
+    waits: bool,
 }
 
 impl<'a> Rounds<'a> {
     pub(crate) fn new(probe: &'a Probe, targets: usize) -> Self {
         let targets = u16::try_from(targets).unwrap_or(u16::MAX);
         let (sent, fates) = (vec![], vec![]);
-        Self { probe, targets, sent, fates, verdict: None, proven: 0, alarm: None, odd: 0, overflows: 0 }
+        Self {
+            probe,
+            targets,
+            sent,
+            fates,
+            verdict: None,
+            proven: 0,
+            alarm: None,
+            odd: 0,
+            overflows: 0,
+            waits: false,
+        }
     }
 
     pub(crate) fn begin_anew(&mut self) {
@@ -186,6 +199,7 @@ impl<'a> Rounds<'a> {
 
     /// After all that was judged: is it dead by now, or does it lose too much?
     pub(crate) fn conclude(&mut self, waits: bool, at: Time) {
+        self.waits = waits;
         if !waits && self.dies_at().is_some_and(|dies| dies <= at) {
             (self.verdict, self.alarm) = (Some(Verdict::Dead), None);
         }
@@ -284,9 +298,10 @@ impl<'a> Rounds<'a> {
         }
     }
 
-    /// When there is something to judge.
-    pub(crate) fn over_at(&self) -> Option<Time> {
-        self.sent.iter().find(|round| round.is_open()).map(|round| round.sent + self.timeout())
+    /// When there is something to judge: a round is over, or silence has lasted, unless that speaks against a line that waits.
+    pub(crate) fn next_verdict_at(&self) -> Option<Time> {
+        let over = self.sent.iter().find(|round| round.is_open()).map(|round| round.sent + self.timeout());
+        over.into_iter().chain(self.dies_at().filter(|_| !self.waits)).min()
     }
 
     /// Does it prove that it works, or was it not even asked, since the other began to fail?
