@@ -132,3 +132,80 @@ fn a_result_that_cannot_be_written_is_a_failure() {
         assert!(stderr(&output).contains("No space left"), "{}", stderr(&output));
     }
 }
+
+/// A story in a file of its own, and what the program says of it.
+fn simulated(story: &str, arguments: &[&str]) -> Output {
+    let directory = tempfile::tempdir().expect("a folder");
+    let path = directory.path().join("story.txt");
+    std::fs::write(&path, story).expect("a file");
+    uplinkd(&[&["simulate", path.to_str().expect("a path")], arguments].concat())
+}
+
+const CUT: &str = "at 10s cut fiber upstream\nexpect active lte by 12s\n";
+
+#[test]
+fn a_story_that_comes_true_is_zero_and_its_timeline_a_result() {
+    let output = simulated(CUT, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(text.contains("» cut fiber upstream") && text.contains("dev lte0 proto 117 metric 5"), "{text}");
+    assert!(
+        text.contains("1 switches; traffic went nowhere for 1.850 s") && output.stderr.is_empty(),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_story_that_does_not_come_true_is_one_and_says_where() {
+    let story = format!("{CUT}expect no outage until 20s\nexpect active fiber by 30s\n");
+    let output = simulated(&story, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&output).contains("BROKEN line 3: traffic went nowhere for 1.85s"), "{}", stdout(&output));
+    let output = simulated(&story, &["--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((&value["version"], &value["ok"], &value["switches"]), (&1.into(), &false.into(), &1.into()));
+    assert_eq!(value["avoidable_outage_s"], 1.85);
+    assert_eq!(value["unmet"][1]["line"], 4, "{value}");
+    let kinds: std::collections::BTreeSet<&str> = value["timeline"]
+        .as_array()
+        .expect("moments")
+        .iter()
+        .filter_map(|moment| moment["kind"].as_str())
+        .collect();
+    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["broken", "decision", "flush", "route", "step"]);
+}
+
+#[test]
+fn a_story_may_be_told_to_a_configuration() {
+    let directory = tempfile::tempdir().expect("a folder");
+    let path = directory.path().join("uplinkd.toml");
+    let text = "[[uplink]]\nname = \"fiber\"\ninterface = \"eth0\"\n[[uplink]]\nname = \"lte\"\ninterface = \"wwan0\"\n";
+    std::fs::write(&path, text).expect("a file");
+    let path = path.to_str().expect("a path");
+    let output = simulated(CUT, &["-c", path]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).contains("dev wwan0 proto 117"), "{}", stdout(&output));
+    let output = simulated(&format!("set probe.fall = 2\n{CUT}"), &["-c", path]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("story.txt:1:1: the configuration has the settings"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn a_wrong_story_is_two_with_line_column_and_a_hint() {
+    let output = simulated("at 10s cut fibre upstream\nexpect active lte until 12s\n", &[]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = stderr(&output);
+    assert!(
+        text.contains("story.txt:1:") && text.contains("story.txt:2:") && output.stdout.is_empty(),
+        "{text}"
+    );
+    assert!(text.contains("help: "), "{text}");
+    let output = uplinkd(&["simulate", "/nowhere/story.txt"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("cannot read /nowhere/story.txt"), "{}", stderr(&output));
+}

@@ -294,11 +294,23 @@ pub const GROUPS: &[Group] = &[
         claims: &[
             Claim {
                 test: "no_history_breaks_what_must_hold",
-                text: "In random hours of failing lines, edits, refusals, lost notifications and crashes: no plan leaves the box without a default route; traffic moves only to a usable uplink; nothing of a stranger's is touched; an outage that another line could have ended lasts no longer than detection, proof and boot deadline; two switches at most for each thing that happens; and a replay of the inputs decides the same.",
+                text: "In random hours of failing lines, edits, refusals, lost notifications and crashes: no plan leaves the box without a default route; at rest the best of ours leads by the active uplink; traffic moves only to a usable uplink; no route and no rule of a stranger's is changed by a plan, but what is taken over; an outage that another line could have ended is over by detection, proof and boot deadline; two switches at most for each thing that happens; and a replay of the inputs decides the same.",
+            },
+            Claim {
+                test: "a_line_that_dies_alone_is_left_within_the_detection_bound_and_gone_back_to_after_the_window",
+                text: "Where nothing else happens, with settings, delays and the moment at random: a line that dies is left within the detection bound and one round, at once if the kernel tells; and gone back to after the stable window, neither sooner nor much later, without an outage.",
+            },
+            Claim {
+                test: "another_line_that_dies_moves_nothing",
+                text: "The death of another line moves nothing.",
+            },
+            Claim {
+                test: "a_line_that_flaps_is_gone_back_to_no_more_often_than_the_rule_says",
+                text: "A line that flaps for an hour is gone back to no more often than the doubling windows allow.",
             },
             Claim {
                 test: "every_story_ends_as_it_says",
-                text: "Each way to fail that is known has a story with what is expected of it, and its timeline is a snapshot.",
+                text: "Ways to fail that are known from the field have a story each, with what is expected, and its timeline is a snapshot; those that need a kernel, other addresses or another index are trials of tests/netns.",
             },
         ],
     },
@@ -308,7 +320,7 @@ pub const GROUPS: &[Group] = &[
         claims: &[
             Claim {
                 test: "the_seed_of_every_day",
-                text: "The same operations have the same errno, notifications and dumps in the simulated kernel and in the kernel that the tests run on.",
+                text: "The same operations have the same errno, notifications and dumps in the simulated kernel and in the kernel that the tests run on: of what an operation touches after each one, of everything at the end of each sequence.",
             },
             Claim { test: "the_seed_of_today", text: "The same with other operations every day." },
             Claim {
