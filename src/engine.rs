@@ -133,6 +133,21 @@ impl Engine {
         engine
     }
 
+    /// Does it fit together? What was read from a file may have been written by anybody.
+    ///
+    /// # Errors
+    /// What does not.
+    pub fn is_sound(&self) -> Result<(), &'static str> {
+        let uplinks = self.settings.uplinks.len();
+        if uplinks == 0 || uplinks > settings::MAX_UPLINKS {
+            return Err("its engine has no uplinks, or too many");
+        }
+        if !self.families.iter().all(|family| family.is_sound(&self.settings)) {
+            return Err("its engine's parts do not fit together");
+        }
+        Ok(())
+    }
+
     /// What it was made with.
     #[must_use]
     pub const fn settings(&self) -> &Settings {

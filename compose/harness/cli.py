@@ -34,7 +34,7 @@ def parse(argv):
     parser = argparse.ArgumentParser(
         prog="scripts/drill",
         description="Brings up a branch office with two providers in containers, breaks it, and measures at a client what was lost.",
-        epilog="Exit codes: 0 every promise kept, 1 one was broken, 2 the drills could not be run.",
+        epilog="Exit codes: 0 every promise kept, 1 one was broken, 2 the drills could not be run, 130 interrupted.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="drills to run; all of them without")
     parser.add_argument("--list", action="store_true", help="print the drills and end")
@@ -83,7 +83,8 @@ def dispatch(checkout, arguments):
             raise Trouble(f"cannot write {arguments.json}: {error.strerror}") from None
     say = Progress()
     host = Host(say)
-    remove(host)
+    if remove(host):
+        say("removed what an earlier run has left")
     if arguments.clean:
         say("nothing of an earlier run is left")
         return 0
@@ -105,6 +106,8 @@ def load():
 def binary(checkout, arguments):
     """The uplinkd to be tried: the checkout's, freshly built, if no other is named. Under sudo it must be built already."""
     if arguments.binary:
+        if not (os.path.isfile(arguments.binary) and os.access(arguments.binary, os.X_OK)):
+            raise Trouble(f"--binary {arguments.binary}: there is no program")
         return os.path.abspath(arguments.binary)
     # Not as root in somebody else's checkout.
     if "SUDO_USER" not in os.environ:
@@ -162,7 +165,10 @@ def whole(host, checkout, arguments, say):
     seconds = time.monotonic() - begun
     print_table(rows, seconds, sys.stderr if arguments.json == "-" else sys.stdout)
     if arguments.json:
-        write_json(arguments.json, rows, seconds, host, versions(host, world), trouble)
+        try:
+            write_json(arguments.json, rows, seconds, host, versions(host, world), trouble)
+        except OSError as error:
+            trouble = trouble or Trouble(f"cannot write {arguments.json}: {error.strerror}")
     if trouble:
         print(f"error: {trouble}", file=sys.stderr)
     if any(row.ok is False for row in rows):

@@ -104,7 +104,10 @@ class Daemon:
     def status(self):
         """What it says of itself, or None."""
         done = self.router.run(UPLINKD, "status", "--json")
-        return json.loads(done.out) if done.code == 0 else None
+        try:
+            return json.loads(done.out) if done.code == 0 else None
+        except json.JSONDecodeError:
+            raise Broken(f"`uplinkd status --json` prints no JSON: {done.out[:80]!r}") from None
 
     def wait(self, what, condition, deadline_s=15):
         """Waits until its status fulfils a condition."""

@@ -108,6 +108,8 @@ def family():
 def commands():
     """The commands that install everything, for this distribution."""
     sudo = [] if os.geteuid() == 0 else ["sudo"]
+    if sudo and not shutil.which("sudo"):
+        raise Trouble("this needs root, and there is no sudo: run it as root")
     if family() == "debian":
         environment = ["env", "DEBIAN_FRONTEND=noninteractive"]
         packages = [

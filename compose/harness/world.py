@@ -138,7 +138,7 @@ def in_memory():
 def remove(host):
     """All that carries our label, of whatever run: containers, networks, images. And their folders: nobody else runs."""
     try:
-        remove_all(host)
+        return remove_all(host)
     finally:
         restore_forwarding(host)
 
@@ -159,3 +159,4 @@ def remove_all(host):
     left = host.podman("ps", "-aq", *filters).split() + host.podman("network", "ls", "-q", *filters).split()
     if left:
         raise Trouble(f"these containers or networks could not be removed: {' '.join(left)}")
+    return bool(containers or networks or images)

@@ -108,6 +108,25 @@ impl FamilyState {
         (state, effects)
     }
 
+    /// As many of everything as there are uplinks, and nobody else is named.
+    pub(super) fn is_sound(&self, settings: &Settings) -> bool {
+        let count = settings.uplinks.len();
+        let known = |id: Id| usize::from(id) < count;
+        let known_timer = |timer: &Timer| match timer {
+            Timer::Stable(id) => known(*id),
+            Timer::BootDeadline | Timer::Retry => true,
+        };
+        let whole = |path: &Path| {
+            path.monitor
+                .as_ref()
+                .is_none_or(|monitor| monitor.targets().len() == path.targets.len() && monitor.is_sound())
+        };
+        self.core.is_sound(count)
+            && self.paths.len() == count
+            && self.paths.iter().all(whole)
+            && self.deadlines.keys().all(known_timer)
+    }
+
     pub(super) fn ids(&self) -> impl Iterator<Item = Id> + use<> {
         let count = u8::try_from(self.paths.len()).unwrap_or(u8::MAX);
         0..count

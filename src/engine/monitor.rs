@@ -134,6 +134,12 @@ impl Monitor {
         }
     }
 
+    /// A fate for each target in each round.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.rounds.iter().all(|round| round.fates.len() == self.targets.len())
+    }
+
     /// The targets, with their histories.
     #[must_use]
     pub fn targets(&self) -> &[Target] {

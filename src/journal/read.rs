@@ -59,6 +59,8 @@ pub enum Line {
 pub struct Journal<R = BufReader<File>> {
     reader: R,
     line: u64,
+    /// The line that ends it has been read.
+    ended: bool,
     /// The first line.
     pub header: Header,
 }
@@ -99,8 +101,9 @@ impl<R: BufRead> Journal<R> {
         if which.journal != VERSION {
             return Err(Error::Version { found: which.journal, build: which.build });
         }
-        let header = serde_json::from_str(&text).map_err(|error| unreadable(1, error))?;
-        Ok(Self { reader, line: 1, header })
+        let header: Header = serde_json::from_str(&text).map_err(|error| unreadable(1, error))?;
+        header.engine.is_sound().map_err(|why| unreadable(1, why))?;
+        Ok(Self { reader, line: 1, ended: false, header })
     }
 
     /// The number of the line that was read last, counted from 1.
@@ -116,6 +119,10 @@ impl<R: BufRead> Journal<R> {
     pub fn next_line(&mut self) -> Result<Option<Line>, Error> {
         self.line += 1;
         let Some((text, whole)) = line(&mut self.reader, self.line)? else { return Ok(None) };
+        if self.ended {
+            let why = "the journal has ended before it\n  help: older files have the numbers .1, .2 …, and each is replayed by itself";
+            return Err(unreadable(self.line, why));
+        }
         if !whole {
             return Ok(Some(Line::Torn));
         }
@@ -125,7 +132,10 @@ impl<R: BufRead> Journal<R> {
                 Ok(Some(Line::Told(at, Box::new(input))))
             }
             Entry { r#in: None, r#do: Some(_), end: None, .. } => Ok(Some(Line::Decided(text))),
-            Entry { r#in: None, r#do: None, end: Some(_), .. } => Ok(Some(Line::End)),
+            Entry { r#in: None, r#do: None, end: Some(_), .. } => {
+                self.ended = true;
+                Ok(Some(Line::End))
+            }
             Entry { .. } => Err(unreadable(self.line, "it has neither `in` nor `do` nor `end`, or several")),
         }
     }

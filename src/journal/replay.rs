@@ -72,9 +72,11 @@ pub fn replay<R: BufRead>(mut journal: Journal<R>) -> Result<Replayed, Error> {
                 replayed.decisions += 1;
             }
             Line::End => {
+                // There is nothing behind it, or that is an error.
+                let line = journal.line();
+                journal.next_line()?;
                 replayed.ended = Ended::Whole;
-                replayed.divergence =
-                    ahead.pop_front().and_then(|mine| diverged(journal.line(), None, Some(mine)));
+                replayed.divergence = ahead.pop_front().and_then(|mine| diverged(line, None, Some(mine)));
                 return Ok(replayed);
             }
             Line::Torn => {

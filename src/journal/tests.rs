@@ -358,3 +358,67 @@ fn what_cannot_be_written_is_told_once_and_a_minute_later_the_next_file_begins()
     assert!(told(61_000).is_ok());
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
 }
+
+#[test]
+fn nothing_may_follow_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = fs::read_to_string(recorded(folder.path())).unwrap();
+    let lines = text.lines().count() as u64;
+    for more in ["garbage\n", "{\"at\":1,\"do\":{}}\n", &text] {
+        let journal = Journal::from_reader(std::io::Cursor::new(format!("{text}{more}"))).unwrap();
+        let error = replay(journal).unwrap_err();
+        assert!(matches!(error, Error::Unreadable { line, .. } if line == lines + 1), "{error}");
+        assert!(error.to_string().contains("the journal has ended before it"), "{error}");
+    }
+}
+
+#[test]
+fn a_first_line_whose_parts_do_not_fit_is_no_journals() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = fs::read_to_string(recorded(folder.path())).unwrap();
+    let header: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    let refused = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut header = header.clone();
+        change(&mut header["engine"]);
+        let text = text.replacen(text.lines().next().unwrap(), &header.to_string(), 1);
+        match Journal::from_reader(std::io::Cursor::new(text)) {
+            Err(error) => error.to_string(),
+            Ok(_) => "accepted".to_owned(),
+        }
+    };
+    assert_eq!(refused(&|_| {}), "accepted");
+    for change in [
+        &(|engine: &mut serde_json::Value| engine["settings"]["uplinks"] = serde_json::json!([]))
+            as &dyn Fn(&mut serde_json::Value),
+        &|engine| engine["families"][0]["core"]["rules"]["tiers"] = serde_json::json!([]),
+        &|engine| engine["families"][0]["core"]["health"] = serde_json::json!([]),
+        &|engine| engine["families"][0]["paths"] = serde_json::json!([]),
+        &|engine| drop(engine["settings"]["uplinks"].as_array_mut().unwrap().pop()),
+    ] {
+        let error = refused(change);
+        assert!(error.starts_with("line 1 is not one of a journal: its engine"), "{error}");
+    }
+}
+
+#[test]
+fn a_line_without_carrier_is_a_dead_line_and_a_family_that_nobody_asked_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut driver = Driver::new(disk(folder.path(), 1 << 30));
+    driver.run(30);
+    let link = |carrier| Link { carrier, ..dump(Family::V4).links[0].clone() };
+    driver.tell(Input::Link(link(false)));
+    driver.run(15);
+    driver.tell(Input::Link(link(true)));
+    driver.run(3);
+    let path = folder.path().join("journal");
+    driver.writer.flush(driver.now).unwrap();
+    let day = whatif::day(Journal::open(&path).unwrap()).unwrap();
+    let mut alone = day.settings.clone();
+    alone.uplinks.truncate(1);
+    alone.uplinks[0].targets.push("2001:db8:f::1".parse().unwrap());
+    let would = day.with(&alone);
+    assert!(would.iter().all(|transition| transition.family == Family::V4), "{would:?}");
+    let balance = day.balance(&alone, &would);
+    // And what was silent before: the driver's lines are, for twenty seconds of each minute.
+    assert!((15..=28).contains(&balance.outage.as_secs()), "{balance:?}");
+}

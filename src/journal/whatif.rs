@@ -14,7 +14,7 @@ use crate::machine::Id;
 use crate::sim::fates::Fates;
 use crate::sim::scenario::{Part, Step, apply};
 use crate::sim::world::{Event, World};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
 use std::time::Duration;
 
@@ -34,6 +34,8 @@ pub struct Day {
     fates: BTreeMap<String, Fates>,
     /// Readiness by interface, with times from the beginning on.
     facts: Vec<(Time, String, Readiness)>,
+    /// In which probes have left.
+    asked: BTreeSet<Family>,
 }
 
 /// How a day went.
@@ -63,6 +65,7 @@ pub fn day<R: BufRead>(mut journal: Journal<R>) -> Result<Day, Error> {
         transitions: vec![],
         fates: BTreeMap::new(),
         facts: vec![],
+        asked: BTreeSet::new(),
     };
     let mut known: BTreeMap<String, Readiness> = BTreeMap::new();
     look(engine, begin, begin, &mut known, &mut day);
@@ -94,6 +97,7 @@ pub fn day<R: BufRead>(mut journal: Journal<R>) -> Result<Day, Error> {
                 }
                 Action::Probe { uplink, family, round, targets } => {
                     let Some(interface) = interface(uplink) else { continue };
+                    day.asked.insert(family);
                     let fates = day.fates.entry(interface).or_default();
                     let sent = since(at, begin);
                     let places =
@@ -152,6 +156,12 @@ impl Day {
     /// What an engine with these settings would have decided.
     #[must_use]
     pub fn with(&self, settings: &Settings) -> Vec<Transition> {
+        // Of a family in which nobody ever asked the journal knows nothing.
+        let mut settings = settings.clone();
+        for uplink in &mut settings.uplinks {
+            uplink.targets.retain(|target| self.asked.contains(&Family::of(*target)));
+        }
+        let settings = &settings;
         let mut world = World::new(settings.clone(), 0);
         let fates = settings.uplinks.iter().map(|uplink| self.fates.get(&uplink.interface).cloned());
         world.fates = Some(fates.map(Option::unwrap_or_default).collect());
@@ -174,6 +184,31 @@ impl Day {
         world.timeline.into_iter().filter_map(|moment| decision(moment.what)).collect()
     }
 
+    /// When an interface carried nothing: without carrier, address or gateway, or without any answer to probes.
+    fn dead(&self, interface: &str) -> Vec<(Time, Time)> {
+        let end = since(self.span.1, self.span.0);
+        let mut spans =
+            self.fates.get(interface).map(|fates| fates.dead(end, DEAD_ROUNDS)).unwrap_or_default();
+        let mut unready = None;
+        for (at, _, is) in self.facts.iter().filter(|(_, name, _)| name == interface) {
+            match is {
+                Readiness::Ready | Readiness::NoTarget => {
+                    spans.extend(unready.take().map(|begin| (begin, *at)));
+                }
+                Readiness::NoInterface
+                | Readiness::LinkDown
+                | Readiness::NoCarrier
+                | Readiness::NoAddress
+                | Readiness::NoGateway
+                | Readiness::GatewayOffLink
+                | Readiness::GatewayIsOwn => _ = unready.get_or_insert(*at),
+            }
+        }
+        spans.extend(unready.map(|begin| (begin, end)));
+        spans.sort_unstable();
+        spans
+    }
+
     /// How it went with these decisions of a daemon with these settings.
     #[must_use]
     pub fn balance(&self, settings: &Settings, transitions: &[Transition]) -> Balance {
@@ -185,7 +220,7 @@ impl Day {
         let mut from = Time::ZERO;
         let dead = |id: Option<Id>, from: Time, to: Time| {
             let uplink = settings.uplinks.get(usize::from(id?))?;
-            self.fates.get(&uplink.interface).map(|fates| fates.dead(from, to, DEAD_ROUNDS))
+            Some(covered(&self.dead(&uplink.interface), from, to))
         };
         for transition in transitions.iter().filter(|transition| transition.family == family) {
             let Change::Selection { to, .. } = transition.change else { continue };
@@ -199,6 +234,17 @@ impl Day {
         balance.outage += dead(active, from, end).unwrap_or_default();
         balance
     }
+}
+
+/// How much of the time from one moment to another these spans cover, which are in order of their beginnings.
+fn covered(spans: &[(Time, Time)], from: Time, to: Time) -> Duration {
+    let (mut total, mut reached) = (Duration::ZERO, from);
+    for (begin, end) in spans {
+        let (begin, end) = ((*begin).max(reached), (*end).min(to));
+        total += end.since(begin);
+        reached = reached.max(end);
+    }
+    total
 }
 
 /// What an interface lacks, as things that break.

@@ -93,6 +93,13 @@ impl Core {
         (core, vec![Effect::Arm(Timer::BootDeadline), Effect::Dump])
     }
 
+    /// Is it a core of so many uplinks, and names no other? One that was read may have been written by anybody.
+    #[must_use]
+    pub fn is_sound(&self, uplinks: usize) -> bool {
+        let known = self.active().is_none_or(|active| usize::from(active) < uplinks);
+        self.rules.tiers.len() == uplinks && self.health.len() == uplinks && known
+    }
+
     /// The rules it was made with.
     #[must_use]
     pub fn rules(&self) -> &Rules {

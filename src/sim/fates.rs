@@ -45,16 +45,15 @@ impl Fates {
         fate.and_then(|fate| fate.rtt)
     }
 
-    /// How long within this span the line was dead: from the first of at least so many rounds in a row without any answer
-    /// to the first with one.
+    /// When the line was dead: from the first of at least so many rounds in a row without any answer to the first with
+    /// one, or to the end.
     #[must_use]
-    pub fn dead(&self, from: Time, to: Time, rounds: usize) -> Duration {
-        let mut total = Duration::ZERO;
+    pub fn dead(&self, to: Time, rounds: usize) -> Vec<(Time, Time)> {
+        let mut spans = vec![];
         let mut silent: Vec<Time> = vec![];
         let mut end = |silent: &mut Vec<Time>, mended: Time| {
             if silent.len() >= rounds {
-                let begin = silent.first().copied().unwrap_or(mended).max(from);
-                total += mended.min(to).since(begin);
+                spans.extend(silent.first().map(|begin| (*begin, mended)));
             }
             silent.clear();
         };
@@ -67,7 +66,7 @@ impl Fates {
             }
         }
         end(&mut silent, to);
-        total
+        spans
     }
 }
 
@@ -109,12 +108,9 @@ mod tests {
 
     #[test]
     fn a_line_is_dead_from_its_first_silent_round_to_the_next_answer() {
-        let dead = |from, to, rounds| {
-            fates().dead(Time::from_millis(from), Time::from_millis(to), rounds).as_millis()
-        };
-        assert_eq!(dead(0, 10_000, 2), 3000);
-        assert_eq!((dead(4000, 10_000, 2), dead(0, 5000, 2), dead(7000, 10_000, 2)), (2000, 2000, 0));
+        let dead = |rounds| fates().dead(Time::from_millis(10_000), rounds);
+        assert_eq!(dead(2), [(Time::from_millis(3000), Time::from_millis(6000))]);
         // Three rounds are not four.
-        assert_eq!(dead(0, 10_000, 4), 0);
+        assert_eq!((dead(3).len(), dead(4)), (1, vec![]));
     }
 }

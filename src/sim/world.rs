@@ -327,9 +327,15 @@ impl World {
         self.now = to;
     }
 
-    /// Does IPv4's traffic leave by a line that carries it, and is there one that would?
+    /// Whose traffic is looked at: IPv4's, unless only IPv6 is in use.
+    #[must_use]
+    pub fn traffic_family(&self) -> Family {
+        if self.uses(Family::V4) { Family::V4 } else { Family::V6 }
+    }
+
+    /// Does the traffic leave by a line that carries it, and is there one that would?
     fn look(&self) -> Fare {
-        let family = if self.uses(Family::V4) { Family::V4 } else { Family::V6 };
+        let family = self.traffic_family();
         let usable = |id: Id| self.lines[usize::from(id)].service() != Service::None;
         Fare {
             served: self.leaves_by(family).is_some_and(usable),

@@ -209,3 +209,15 @@ fn a_wrong_story_is_two_with_line_column_and_a_hint() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("cannot read /nowhere/story.txt"), "{}", stderr(&output));
 }
+
+#[test]
+fn routes_and_traffic_are_those_of_the_family_in_use_and_words_are_compared_as_words() {
+    let v6 = "set probe.targets = [\"2001:db8:f::1\"]\nexpect traffic on fiber by 5s\n\
+              expect route \"dev fiber0 metric 10\" by 5s\nexpect no route \"dev fiber0 metric 1\" by 5s\n";
+    let output = simulated(v6, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+    let output = simulated("expect no route \"dev fiber0 metric 10\" by 5s\n", &[]);
+    assert_eq!(output.status.code(), Some(1), "{}", stdout(&output));
+    let output = simulated("at 60s mend fiber upstream\nexpect no switch until 30s\n", &[]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+}

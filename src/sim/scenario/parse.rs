@@ -87,9 +87,16 @@ pub fn parse(text: &str, given: Option<&[String]>) -> Result<Scenario, Vec<Mista
                 scenario.steps.push(Timed { at, since: at, line: words.line, what });
                 Ok(())
             }),
-            Some("expect") => words.expect().map(|(what, since, at)| {
+            Some("expect") => words.expect().and_then(|(what, since, at)| {
                 let since = since.unwrap_or(last);
+                if at < last {
+                    return Err(words.wrong(
+                        "it ends before the statement before it happens",
+                        "tell it before that statement",
+                    ));
+                }
                 scenario.expectations.push(Timed { at, since, line: words.line, what });
+                Ok(())
             }),
             Some(_) => Err(words.wrong(
                 "no statement begins with this",

@@ -250,6 +250,12 @@ fn flood(world: &mut World, count: u32) {
     world.changed();
 }
 
+/// Are these words in it, in this order, others between them or not?
+fn says(route: &str, words: &str) -> bool {
+    let mut has = route.split_whitespace();
+    words.split_whitespace().all(|word| has.any(|other| other == word))
+}
+
 /// What is there instead of what is expected.
 fn check(world: &World, expected: &Timed<Expect>, marks: &Marks) -> Option<String> {
     let settings = world.settings();
@@ -282,15 +288,15 @@ fn check(world: &World, expected: &Timed<Expect>, marks: &Marks) -> Option<Strin
             differs("stranded", is.to_string(), true.to_string())
         }
         Expect::Leaves(id) => {
-            let is = world.leaves_by(Family::V4);
+            let is = world.leaves_by(world.traffic_family());
             differs("traffic leaves by", or_nothing(is).to_owned(), name(*id).to_owned())
         }
         Expect::Route(words, wanted) => {
             let names = world.names();
-            let table = world.kernel.table(Family::V4, MAIN_TABLE);
-            let has =
-                table.iter().any(|route| route.is_default() && route.words(&names).contains(words.as_str()));
-            let shown: Vec<String> = table.iter().map(|route| route.words(&names)).collect();
+            let tables = Family::ALL.into_iter().flat_map(|family| world.kernel.table(family, MAIN_TABLE));
+            let shown: Vec<String> =
+                tables.filter(Route::is_default).map(|route| route.words(&names)).collect();
+            let has = shown.iter().any(|route| says(route, words));
             (has != *wanted).then(|| format!("main has {shown:?}"))
         }
         Expect::Switches(most) => {
