@@ -13,8 +13,6 @@ from .traffic import NAMES, NATED, PLAIN, Traffic
 MASQUERADE_DROPS = 1
 # Answers that were under way to its old address then: so many at a thousand a second, on lines of a millisecond or two.
 UNDER_WAY = 3
-# Traffic that comes back to its line within this time made a detour; otherwise it has moved.
-DETOUR_S = 1.0
 # A download that says nothing for longer has been disturbed: it speaks each tenth of a second.
 DOWNLOAD_S = 1.0
 # A client that sent nothing for longer is mentioned: its measure is as coarse as that.
@@ -140,7 +138,7 @@ class Site:
         switches = self.daemon.switches()
         told = ways(new for _, _, new in switches)
         path = self.traffic.path() if self.traffic else []
-        detours, path = without_detours(path, DETOUR_S) if self.detours else ([], path)
+        detours, path = without_detours(path, switches) if self.detours else ([], path)
         seen = ways(f"wan{word}" for _, word in path) if self.traffic else told
         moments = [f"{at - self.begun:.3f} s wan{word}" for at, word in self.traffic.path()] if self.traffic else []
         self.papers.append(
@@ -178,15 +176,16 @@ class Site:
                 file.write(f"# ip {words}\n{self.world.router.run('ip', *words.split()).out}\n")
 
 
-def without_detours(path, limit_s):
-    """How long traffic took another way for so short a time, and the path without that."""
+def without_detours(path, switches):
+    """How long traffic took, each time, another line than the daemon's between two stays on that, and the path without them."""
     detours, kept = [], []
     for index, (at, word) in enumerate(path):
         # Only between two stays on the same line.
         between = 0 < index < len(path) - 1 and path[index - 1][1] == path[index + 1][1]
-        took = path[index + 1][0] - at if between else 0.0
-        if between and took <= limit_s:
-            detours.append(took)
+        end = path[index + 1][0] if between else at
+        active = [new for told, _, new in switches if told <= (at + end) / 2][-1:]
+        if between and active == [f"wan{path[index - 1][1]}"]:
+            detours.append(end - at)
         else:
             kept.append((at, word))
     return detours, kept
