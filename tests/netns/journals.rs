@@ -2,7 +2,6 @@
 
 use super::Case;
 use super::expect::{remains, same};
-use super::eyes::settings;
 use super::site::{LONG_WINDOW, Site};
 use libtest_mimic::Failed;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -12,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::Duration;
 use tempfile::TempDir;
+use uplinkd::cli::simulate::load;
 use uplinkd::engine::{Engine, Input, Time};
 use uplinkd::journal::{Disk, Journal, Writer};
 use uplinkd::lab::World;
@@ -93,7 +93,8 @@ fn spared() -> Result<(), Failed> {
         while fs::OpenOptions::new().append(true).create(true).open(&filler)?.write_all(&[0; 512]).is_ok() {}
         let size = fs::metadata(&filler)?.len();
         fs::File::options().write(true).open(&filler)?.set_len(size - room)?;
-        let engine = Engine::new(settings(), Time::ZERO);
+        let (_, settings) = load("uplinks", "uplink fiber\nuplink lte\n", None)?;
+        let engine = Engine::new(settings, Time::ZERO);
         let mut writer = Writer::open(Disk { path: path.clone(), max_size: 1 << 20, keep: 4 })?;
         let mut failures = 0;
         let mut second = |seconds: u64, writer: &mut Writer| {
