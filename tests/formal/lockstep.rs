@@ -436,7 +436,7 @@ fn agree<S: Strategy>(
 
 #[test]
 fn the_selection_of_two_uplinks_is_what_the_whole_history_says() {
-    let tiers = prop_oneof![3 => Just(vec![1, 2]), 1 => Just(vec![1, 1]), 1 => Just(vec![2, 1])];
+    let tiers = prop_oneof![3 => Just(vec![1, 2]), 1 => Just(vec![1, 1]), 1 => Just(vec![2, 1]), 1 => Just(vec![2, 3])];
     agree("the selection of two uplinks", file!(), CASES, &case(tiers), |case| check(&case));
 }
 

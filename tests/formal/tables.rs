@@ -58,7 +58,7 @@ fn the_sizes_of_the_walks_are_pinned() {
 }
 
 #[test]
-#[ignore = "millions of edges, gigabytes of memory: for the nightly run"]
+#[ignore = "millions of edges, gigabytes of memory: run by hand: cargo test --release --test formal -- --ignored"]
 fn every_claim_holds_for_four_uplinks() {
     let world = World { name: "4 uplinks", rules: Rules::ranked(4), graph: graph::explore(4) };
     for claim in claims::all() {
