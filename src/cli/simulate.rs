@@ -3,6 +3,7 @@
 use super::print::{Style, print_line};
 use super::{Failure, Outcome};
 use crate::config::{self, Config};
+use crate::control::status;
 use crate::engine::report::{Change, Transition};
 use crate::engine::settings::Settings;
 use crate::engine::{Family, Time};
@@ -69,17 +70,15 @@ pub fn load(name: &str, text: &str, given: Option<Config>) -> Result<(Scenario, 
     let names: Option<Vec<String>> = given
         .as_ref()
         .map(|config| config.settings.uplinks.iter().map(|uplink| uplink.name.clone()).collect());
-    let scenario = parse::parse(text, names.as_deref()).map_err(|mistakes| {
-        let lines: Vec<String> = mistakes.iter().map(|mistake| format!("{name}:{mistake}")).collect();
-        lines.join("\n")
-    })?;
+    let (scenario, mistakes) = parse::parse(text, names.as_deref());
+    let mut wrong: Vec<String> = mistakes.iter().map(|mistake| format!("{name}:{mistake}")).collect();
     if let Some(config) = given {
         if let Some((line, _)) = (1..).zip(scenario.settings.lines()).find(|(_, text)| !text.is_empty()) {
-            return Err(format!(
+            wrong.push(format!(
                 "{name}:{line}:1: the configuration has the settings\n  help: leave `set` out, or run without -c"
             ));
         }
-        return Ok((scenario, config.settings));
+        return if wrong.is_empty() { Ok((scenario, config.settings)) } else { Err(wrong.join("\n")) };
     }
     // On the lines on which they stood, so that findings name those; the uplinks come behind.
     let mut toml = scenario.settings.clone();
@@ -88,14 +87,18 @@ pub fn load(name: &str, text: &str, given: Option<Config>) -> Result<(Scenario, 
         toml.push_str("probe.targets = [\"203.0.113.1\", \"203.0.113.2\", \"203.0.113.3\"]\n");
     }
     for (place, uplink) in scenario.uplinks.iter().enumerate() {
-        _ = write!(
-            toml,
-            "[[uplink]]\nname = \"{uplink}\"\ninterface = \"{uplink}0\"\ngateway = \"192.0.{}.1\"\n",
-            place + 2
-        );
+        let details = scenario.details.get(place).map_or("", String::as_str);
+        _ = write!(toml, "[[uplink]]\nname = \"{uplink}\"\ninterface = \"{uplink}0\"\n{details}");
+        if !details.contains("gateway = ") {
+            _ = writeln!(toml, "gateway = \"192.0.{}.1\"", place + 2);
+        }
     }
-    let config = config::from_toml(name, &toml).map_err(|findings| findings.to_string())?;
-    Ok((scenario, config.settings))
+    match config::from_toml(name, &toml) {
+        Ok(config) if wrong.is_empty() => return Ok((scenario, config.settings)),
+        Ok(_) => {}
+        Err(findings) => wrong.push(findings.to_string()),
+    }
+    Err(wrong.join("\n"))
 }
 
 /// The timeline for people.
@@ -142,7 +145,7 @@ fn words(moment: &Moment, settings: &Settings) -> String {
         Event::Refused(words, errno) => {
             format!("refused ({}): {words}", std::io::Error::from_raw_os_error(*errno))
         }
-        Event::Notice(text) => format!("notice: {text}"),
+        Event::Notice(notice) => format!("notice: {}", status::notice(notice)),
         Event::Broken(text) => format!("BROKEN {text}"),
     }
 }

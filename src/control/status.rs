@@ -159,7 +159,8 @@ fn target(target: &TargetReport) -> Value {
     })
 }
 
-fn notice(notice: &Notice) -> String {
+/// Something that a person should look at, in words.
+pub(crate) fn notice(notice: &Notice) -> String {
     match notice {
         Notice::Outranked(_, route) => format!("somebody's default route outranks ours: {route}"),
         Notice::Bypassed(_, route) => {
@@ -178,8 +179,10 @@ fn notice(notice: &Notice) -> String {
         Notice::Refused(_, op, errno) => {
             format!("refused ({}): {op}", std::io::Error::from_raw_os_error(*errno))
         }
-        Notice::NoEffect(_) => "operations had no effect".to_owned(),
-        Notice::Reasserted(_, count) => format!("put back {count} times"),
+        Notice::NoEffect(_) => "operations had no effect, so everything is read afresh".to_owned(),
+        Notice::Reasserted(_, count) => {
+            format!("something of ours was changed or gone, and is put back: {count} so far")
+        }
         Notice::Unreadable(_) => "the kernel's state cannot be read".to_owned(),
         Notice::Impossible(text) => text.clone(),
     }

@@ -77,7 +77,7 @@ pub(super) fn notice(notice: &Notice) {
             warn!(family = family.name(); "operations had no effect: reading the kernel's state afresh");
         }
         Notice::Reasserted(family, count) => {
-            warn!(family = family.name(), count; "somebody changed what is ours: putting it back");
+            warn!(family = family.name(), count; "something of ours was changed or gone: putting it back");
         }
         Notice::Unreadable(family) => {
             warn!(family = family.name(); "the kernel's state cannot be read: it will be tried again");

@@ -22,7 +22,7 @@ pub struct Line {
     pub there: Way,
     /// The way back.
     pub back: Way,
-    /// A portal answers instead of the internet: nothing genuine comes back.
+    /// A portal answers instead of the internet: "administratively prohibited" (RFC 1812, section 5.2.7.1), and nothing else.
     pub captive: bool,
     /// There and back without a queue.
     pub delay: Duration,
@@ -61,6 +61,17 @@ impl Default for Line {
     }
 }
 
+/// What becomes of a probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Nothing comes back.
+    Lost,
+    /// It is answered after this time.
+    Answered(Duration),
+    /// After this time a router on the way says that it cannot go on.
+    Refused(Duration),
+}
+
 /// How well a line carries traffic, as a person would say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {
@@ -73,11 +84,14 @@ pub enum Service {
 }
 
 impl Line {
+    const fn reaches_gateway(&self) -> bool {
+        self.carrier && self.present && self.addressed && self.gateway
+    }
+
     /// How well it carries traffic.
     #[must_use]
     pub const fn service(&self) -> Service {
-        let broken = !self.carrier || !self.present || !self.addressed || !self.gateway || self.captive;
-        if broken || self.there.cut || self.back.cut {
+        if !self.reaches_gateway() || self.captive || self.there.cut || self.back.cut {
             Service::None
         } else if self.there.loss_percent > 0 || self.back.loss_percent > 0 {
             Service::Partial
@@ -86,8 +100,8 @@ impl Line {
         }
     }
 
-    /// The round-trip time of a probe that leaves now; none if there will be no answer.
-    pub fn carry(&mut self, dice: &mut Dice) -> Option<Duration> {
+    /// What becomes of a probe that leaves now.
+    pub fn carry(&mut self, dice: &mut Dice) -> Fate {
         let through = match self.service() {
             Service::None => false,
             Service::Full => true,
@@ -105,7 +119,12 @@ impl Line {
         };
         let jitter_us = u64::try_from(self.jitter.as_micros()).unwrap_or(0);
         let more = Duration::from_micros(dice.below(jitter_us.saturating_add(1)));
-        through.then(|| self.delay.saturating_add(more))
+        let rtt = self.delay.saturating_add(more);
+        match through {
+            true => Fate::Answered(rtt),
+            false if self.captive && self.reaches_gateway() => Fate::Refused(rtt),
+            false => Fate::Lost,
+        }
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Scenario {
     pub settings: String,
     /// Names of the uplinks, best first; none if the configuration is to name them.
     pub uplinks: Vec<String>,
+    /// For each uplink that the story names, what it says of it: lines of TOML.
+    pub details: Vec<String>,
     /// What the dice start from.
     pub seed: u64,
     /// What happens, in order of time.
@@ -61,7 +63,13 @@ impl Scenario {
     #[must_use]
     pub fn usual_end(&self) -> Time {
         let steps = self.steps.iter().map(|step| step.at + AFTERMATH);
+        steps.max().unwrap_or(Time::ZERO + AFTERMATH).max(self.last())
+    }
+
+    /// The last moment of which something is told.
+    fn last(&self) -> Time {
+        let steps = self.steps.iter().map(|step| step.at);
         let expectations = self.expectations.iter().map(|expected| expected.at);
-        steps.chain(expectations).max().unwrap_or(Time::ZERO + AFTERMATH)
+        steps.chain(expectations).max().unwrap_or(Time::ZERO)
     }
 }

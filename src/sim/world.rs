@@ -8,7 +8,7 @@ use super::fates::Fates;
 use super::kernel::{Kernel, Request};
 use super::line::{Line, Service, Targets};
 use crate::engine::input::{Input, ProbeNews};
-use crate::engine::report::{Report, Transition};
+use crate::engine::report::{Notice, Report, Transition};
 use crate::engine::route::{Hop, MAIN_TABLE, Names, Route};
 use crate::engine::settings::Family;
 use crate::engine::{Action, Engine, Settings, Time, plan};
@@ -44,7 +44,7 @@ pub enum Event {
     /// An operation that the kernel refused: words and errno.
     Refused(String, i32),
     /// What a person should look at.
-    Notice(String),
+    Notice(Notice),
     /// A claim did not hold.
     Broken(String),
 }
@@ -110,6 +110,8 @@ pub struct World {
     /// How traffic fares: cached between changes.
     fare: Option<Fare>,
     episode: Duration,
+    /// The index of each uplink's interface; one that comes back has another.
+    indexes: Vec<u32>,
     last_active: BTreeMap<Family, Option<Id>>,
 }
 
@@ -118,9 +120,7 @@ struct Answer {
     life: u32,
     uplink: Id,
     family: Family,
-    round: u64,
-    target: u16,
-    rtt: Duration,
+    news: ProbeNews,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,8 +155,10 @@ impl World {
             changed: Time::ZERO,
             fare: None,
             episode: Duration::ZERO,
+            indexes: vec![],
             last_active: BTreeMap::new(),
         };
+        world.indexes = world.ids().map(|id| FIRST_INDEX + u32::from(id)).collect();
         for id in world.ids() {
             world.plug(id);
         }
@@ -252,14 +254,21 @@ impl World {
 
     /// The index of an uplink's interface.
     #[must_use]
-    pub fn index(id: Id) -> u32 {
-        FIRST_INDEX + u32::from(id)
+    pub fn index(&self, id: Id) -> u32 {
+        self.indexes[usize::from(id)]
+    }
+
+    /// An interface that comes back is another one: Linux counts on.
+    pub fn replug(&mut self, id: Id) {
+        let highest = self.indexes.iter().max().copied().unwrap_or(FIRST_INDEX);
+        self.indexes[usize::from(id)] = highest + 1;
+        self.plug(id);
     }
 
     /// Interface names.
     #[must_use]
     pub fn names(&self) -> Names {
-        let name = |id: Id| (Self::index(id), self.settings.uplinks[usize::from(id)].interface.clone());
+        let name = |id: Id| (self.index(id), self.settings.uplinks[usize::from(id)].interface.clone());
         self.ids().map(name).collect()
     }
 
@@ -289,9 +298,8 @@ impl World {
         self.unheard = false;
         self.hear();
         while let Some(entry) = self.pending.first_entry().filter(|entry| entry.key().0 <= self.now) {
-            let Answer { life, uplink, family, round, target, rtt } = entry.remove();
+            let Answer { life, uplink, family, news } = entry.remove();
             if life == self.life {
-                let news = ProbeNews::Answer { round, target, rtt: Some(rtt) };
                 self.tell(Input::Probe { uplink, family, news });
             }
         }
@@ -358,7 +366,7 @@ impl World {
         // Of those with one metric the first; `min_by_key` keeps the first.
         let best = table.iter().filter(passes).min_by_key(|route| route.metric)?;
         let hop = best.hops.first().filter(|_| best.is_unicast())?;
-        self.ids().find(|id| Self::index(*id) == hop.index)
+        self.ids().find(|id| self.index(*id) == hop.index)
     }
 
     /// What is wrong although the daemon is content: where an uplink is usable and the kernel has what is wanted, there is a
@@ -379,7 +387,7 @@ impl World {
             let table = self.kernel.table(family.family, MAIN_TABLE);
             let defaults = table.iter().filter(|route| route.is_default() && ours.owns_route(route));
             let best = defaults.min_by_key(|route| route.metric);
-            if !best.is_some_and(|route| route.uses(Self::index(active))) {
+            if !best.is_some_and(|route| route.uses(self.index(active))) {
                 return Some(format!("our best default route is not by uplink {active}: {best:?}"));
             }
         }

@@ -28,7 +28,11 @@ fn everything_that_is_wrong_with_a_story_is_told_at_once() {
          expect no rain until 20s\n\
          frobnicate\n\
          at\n\
-         end never\n"
+         end never\n\
+         end 5s\n\
+         set probe.fall = 0\n\
+         uplink cable beside 7\n\
+         uplink lte2 tier low\n"
     ));
 }
 

@@ -42,12 +42,9 @@ struct Words<'a> {
     uplinks: &'a [String],
 }
 
-/// Reads a story. `given` are the uplinks of a configuration that is there already; without one, a story may name
-/// its own.
-///
-/// # Errors
-/// Everything that is wrong, in order.
-pub fn parse(text: &str, given: Option<&[String]>) -> Result<Scenario, Vec<Mistake>> {
+/// Reads a story, and finds what is wrong with it, in order. `given` are the uplinks of a configuration that is there
+/// already; without one, a story may name its own.
+pub fn parse(text: &str, given: Option<&[String]>) -> (Scenario, Vec<Mistake>) {
     let mut scenario = Scenario { uplinks: given.unwrap_or_default().to_vec(), ..Scenario::default() };
     let (mut mistakes, mut end, mut last) = (vec![], None, Time::ZERO);
     for (index, raw) in text.lines().enumerate() {
@@ -75,9 +72,14 @@ pub fn parse(text: &str, given: Option<&[String]>) -> Result<Scenario, Vec<Mista
             Some("uplink") if given.is_some() => {
                 Err(words.wrong("the configuration names the uplinks", "leave it out"))
             }
-            Some("uplink") => words.uplink().map(|name| scenario.uplinks.push(name)),
+            Some("uplink") => words.uplink().map(|(name, details)| {
+                scenario.uplinks.push(name);
+                scenario.details.push(details);
+            }),
             Some("seed") => words.number("seed").map(|seed| scenario.seed = seed),
-            Some("end") => words.time().map(|at| end = Some(at)),
+            Some("end") => words.time().map(|at| {
+                end = Some((at, words.wrong("more is told of later", "a later moment, or no `end` at all")));
+            }),
             Some("at") => words.time().and_then(|at| {
                 if at < last {
                     return Err(words.wrong("earlier than the statement before", "tell it in order"));
@@ -116,12 +118,14 @@ pub fn parse(text: &str, given: Option<&[String]>) -> Result<Scenario, Vec<Mista
     if scenario.uplinks.is_empty() {
         scenario.uplinks = USUAL.map(str::to_owned).to_vec();
     }
-    if !mistakes.is_empty() {
-        return Err(mistakes);
-    }
     scenario.expectations.sort_by_key(|expected| (expected.at, expected.line));
-    scenario.end = end.unwrap_or_else(|| scenario.usual_end());
-    Ok(scenario)
+    scenario.end = scenario.usual_end();
+    if let Some((end, too_early)) = end {
+        mistakes.extend((end < scenario.last()).then_some(too_early));
+        mistakes.sort_by_key(|mistake| mistake.line);
+        scenario.end = end;
+    }
+    (scenario, mistakes)
 }
 
 impl<'a> Words<'a> {
@@ -223,7 +227,8 @@ impl<'a> Words<'a> {
         })
     }
 
-    fn uplink(&mut self) -> Parsed<String> {
+    /// Its name, and what is said of it.
+    fn uplink(&mut self) -> Parsed<(String, String)> {
         let name = self.word("a name")?;
         let bad = |c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '.';
         if self.uplinks.iter().any(|other| other == name) {
@@ -238,7 +243,23 @@ impl<'a> Words<'a> {
         if self.uplinks.len() >= crate::engine::settings::MAX_UPLINKS {
             return Err(self.wrong("too many uplinks", "fewer"));
         }
-        Ok(name.to_owned())
+        let mut details = String::new();
+        while let Some(word) = self.next() {
+            let detail = match word {
+                "tier" => format!("tier = {}\n", self.number::<u8>("a tier")?),
+                "gateway" => match self.address()? {
+                    core::net::IpAddr::V4(gateway) => format!("gateway = \"{gateway}\"\n"),
+                    core::net::IpAddr::V6(gateway) => format!("gateway6 = \"{gateway}\"\n"),
+                },
+                _ => {
+                    return Err(
+                        self.wrong("this cannot be said of an uplink", "tier NUMBER or gateway ADDRESS")
+                    );
+                }
+            };
+            details.push_str(&detail);
+        }
+        Ok((name.to_owned(), details))
     }
 
     fn on(&mut self) -> Parsed<Id> {

@@ -148,7 +148,7 @@ fn change(world: &mut World, id: Id, change: impl FnOnce(&mut Line)) {
 }
 
 fn turn(world: &mut World, id: Id, part: Part, works: bool) {
-    let index = World::index(id);
+    let index = world.index(id);
     let Some(line) = world.lines.get_mut(usize::from(id)) else { return };
     match part {
         Part::Carrier => {
@@ -162,7 +162,7 @@ fn turn(world: &mut World, id: Id, part: Part, works: bool) {
         Part::Portal => line.captive = !works,
         Part::Interface if works && !line.present => {
             (line.present, line.addressed, line.carrier) = (true, true, true);
-            world.plug(id);
+            world.replug(id);
         }
         Part::Interface if !works && line.present => {
             line.present = false;
@@ -193,7 +193,7 @@ fn stranger(world: &mut World, deed: Deed) {
             }
             Deed::DeleteDefaults(id) => {
                 let his = routes.filter(|route| {
-                    route.table == MAIN_TABLE && route.is_default() && route.uses(World::index(id))
+                    route.table == MAIN_TABLE && route.is_default() && route.uses(world.index(id))
                 });
                 requests.extend(his.cloned().map(Op::DeleteRoute));
             }

@@ -1,5 +1,6 @@
 //! What the engine asks for is done, and looked at: is it ours, does it leave the box routed, is where it goes usable?
 
+use super::super::line::Fate;
 use super::{Answer, Event, World};
 use crate::engine::input::{Input, ProbeNews};
 use crate::engine::plan::SHELF;
@@ -35,7 +36,7 @@ impl World {
                 }
                 Action::AskLink(index) => self.ask_link(index),
                 Action::Announce(transition) => self.announce(transition),
-                Action::Notice(notice) => self.note(Event::Notice(format!("{notice:?}"))),
+                Action::Notice(notice) => self.note(Event::Notice(notice)),
                 Action::Done { .. } => self.engine = None,
                 Action::Flush { addresses, flows, .. } => {
                     let addresses: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
@@ -151,17 +152,26 @@ impl World {
                 self.tell(Input::Probe { uplink, family, news });
                 continue;
             }
-            let carried = match self.fates.as_ref().and_then(|fates| fates.get(usize::from(uplink))) {
-                Some(fates) => fates.of(*address, self.now).filter(|_| line.carrier),
+            let fate = match self.fates.as_ref().and_then(|fates| fates.get(usize::from(uplink))) {
+                Some(fates) => {
+                    let rtt = fates.of(*address, self.now).filter(|_| line.carrier);
+                    rtt.map_or(Fate::Lost, Fate::Answered)
+                }
                 None => line.carry(&mut self.dice),
             };
-            if let Some(rtt) = carried
-                && self.targets.answer(uplink, *address, self.now)
-            {
-                self.sequence += 1;
-                let answer = Answer { life: self.life, uplink, family, round, target: *target, rtt };
-                self.pending.insert((self.now + rtt, self.sequence), answer);
-            }
+            let (target, now) = (*target, self.now);
+            let (rtt, news) = match fate {
+                Fate::Answered(rtt) if self.targets.answer(uplink, *address, now) => {
+                    (rtt, ProbeNews::Answer { round, target, rtt: Some(rtt) })
+                }
+                Fate::Refused(rtt) => {
+                    (rtt, ProbeNews::Unreachable { round, target, from: self.gateway(uplink, family) })
+                }
+                Fate::Answered(_) | Fate::Lost => continue,
+            };
+            self.sequence += 1;
+            let answer = Answer { life: self.life, uplink, family, news };
+            self.pending.insert((now + rtt, self.sequence), answer);
         }
     }
 

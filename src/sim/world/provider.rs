@@ -19,7 +19,7 @@ impl World {
     pub fn plug(&mut self, id: Id) {
         let uplink = &self.settings.uplinks[usize::from(id)];
         let link = Link {
-            index: Self::index(id),
+            index: self.index(id),
             name: uplink.interface.clone(),
             up: false,
             carrier: true,
@@ -27,7 +27,7 @@ impl World {
             ignore_linkdown: Some(false),
         };
         _ = self.kernel.request(&Request::AddLink(link));
-        _ = self.kernel.request(&Request::LinkUp(Self::index(id), true));
+        _ = self.kernel.request(&Request::LinkUp(self.index(id), true));
         self.address(id);
     }
 
@@ -53,20 +53,13 @@ impl World {
     /// An uplink's address, and the default route that shows its gateway, if that is not given.
     fn provided(&self, id: Id, family: Family) -> (Address, Option<Route>) {
         let uplink = &self.settings.uplinks[usize::from(id)];
-        let (given, usual, length) = match family {
-            Family::V4 => (uplink.gateway, IpAddr::V4(Ipv4Addr::new(100, 64, id, 1)), 24),
-            Family::V6 => {
-                let usual = Ipv6Addr::new(0x2001, 0xdb8, u16::from(id) + 1, 0, 0, 0, 0, 1);
-                (uplink.gateway6, IpAddr::V6(usual), 64)
-            }
-        };
-        let gateway = match given {
-            Gateway::Given(gateway) => gateway,
-            Gateway::Auto => usual,
+        let (given, length) = match family {
+            Family::V4 => (uplink.gateway, 24),
+            Family::V6 => (uplink.gateway6, 64),
         };
         let address = Address {
-            index: Self::index(id),
-            prefix: Prefix { address: neighbour(gateway), length },
+            index: self.index(id),
+            prefix: Prefix { address: neighbour(self.gateway(id, family)), length },
             peer: None,
             global: true,
         };
@@ -77,23 +70,27 @@ impl World {
         (address, learnt)
     }
 
-    /// A default route by an uplink's gateway, as anybody could write it.
-    #[must_use]
-    pub fn default_by(&self, id: Id, family: Family, metric: u32, protocol: u8) -> Route {
+    /// The provider's router.
+    pub(super) fn gateway(&self, id: Id, family: Family) -> IpAddr {
         let uplink = &self.settings.uplinks[usize::from(id)];
-        let gateway = match (family, uplink.gateway, uplink.gateway6) {
+        match (family, uplink.gateway, uplink.gateway6) {
             (Family::V4, Gateway::Given(gateway), _) | (Family::V6, _, Gateway::Given(gateway)) => gateway,
             (Family::V4, Gateway::Auto, _) => IpAddr::V4(Ipv4Addr::new(100, 64, id, 1)),
             (Family::V6, _, Gateway::Auto) => {
                 IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, u16::from(id) + 1, 0, 0, 0, 0, 1))
             }
-        };
+        }
+    }
+
+    /// A default route by an uplink's gateway, as anybody could write it.
+    #[must_use]
+    pub fn default_by(&self, id: Id, family: Family, metric: u32, protocol: u8) -> Route {
         Route {
             table: MAIN_TABLE,
             metric,
             destination: Prefix::default_route(family),
             kind: Kind::Unicast,
-            hops: vec![Hop { via: Some(gateway), index: Self::index(id) }],
+            hops: vec![Hop { via: Some(self.gateway(id, family)), index: self.index(id) }],
             protocol,
             source: None,
             onlink: false,
