@@ -30,10 +30,15 @@ impl Time {
     /// ten times what a packet costs.
     #[must_use]
     pub fn next_tick(self, step: Duration) -> Self {
-        let step = step.as_nanos().max(1);
-        let ticks = self.0.as_nanos() / step + 1;
-        Self(Duration::from_nanos(u64::try_from(ticks * step).unwrap_or(u64::MAX)))
+        let step = in_nanos(step).max(1);
+        let ticks = (in_nanos(self.0) / step).saturating_add(1);
+        Self(Duration::from_nanos(ticks.saturating_mul(step)))
     }
+}
+
+/// In 64 bits, which hold five hundred years.
+pub(super) fn in_nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Add<Duration> for Time {
@@ -58,7 +63,7 @@ pub(crate) mod nanos {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     pub(crate) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX).serialize(serializer)
+        super::in_nanos(*duration).serialize(serializer)
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {

@@ -1,6 +1,6 @@
 //! Loss and delay of one target over the last minute, in bounded memory.
 
-use super::time::Time;
+use super::time::{Time, in_nanos};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
@@ -52,12 +52,13 @@ impl Window {
 
     /// Forgets what is older than the window.
     pub fn slide(&mut self, now: Time) {
-        // In 64 bits, which hold five hundred years: this is asked of each target in each round.
-        let ns = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        let step = ns(now.0) / ns(self.step).max(1);
-        if step <= self.newest {
+        let (now, length) = (in_nanos(now.0), in_nanos(self.step).max(1));
+        // This is asked of each target in each round, and seldom is a step over: dividing each time would cost as much as
+        // all the rest of a verdict.
+        if now < self.newest.saturating_add(1).saturating_mul(length) {
             return;
         }
+        let step = now / length;
         let stale = usize::try_from(step - self.newest).unwrap_or(BUCKETS).min(BUCKETS);
         for offset in 0..stale {
             let index = usize::try_from((step - offset as u64) % BUCKETS as u64).unwrap_or(0);

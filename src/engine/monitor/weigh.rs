@@ -13,14 +13,14 @@ impl Monitor {
     #[must_use]
     pub fn loss_percent(&self, quorum: u16) -> f64 {
         let losses = self.targets.iter().map(|target| target.window.loss_percent());
-        completing(quorum, losses.collect(), f64::total_cmp).unwrap_or(0.0)
+        completing(quorum, losses, f64::total_cmp).unwrap_or(0.0)
     }
 
     /// The delay that counts: of the target that completes the quorum, fastest first.
     #[must_use]
     pub fn rtt(&self, quorum: u16) -> Option<Duration> {
         let means = self.targets.iter().filter_map(|target| target.window.rtt());
-        completing(quorum, means.collect(), Duration::cmp)
+        completing(quorum, means, Duration::cmp)
     }
 
     /// The variation of the delay, of the steadiest target.
@@ -55,9 +55,17 @@ impl Monitor {
     }
 }
 
-/// The value that completes a quorum, least first; none if there are too few. Without sorting: this is looked at in
-/// each round, for up to a thousand targets.
-fn completing<T: Copy>(quorum: u16, mut values: Vec<T>, order: impl FnMut(&T, &T) -> Ordering) -> Option<T> {
+/// The value that completes a quorum, least first; none if there are too few. Without sorting, and for a quorum of one
+/// without a copy: this is looked at in each round, for up to a thousand targets.
+fn completing<T: Copy>(
+    quorum: u16,
+    values: impl Iterator<Item = T>,
+    order: impl Fn(&T, &T) -> Ordering,
+) -> Option<T> {
     let place = usize::from(quorum.max(1)) - 1;
+    if place == 0 {
+        return values.min_by(order);
+    }
+    let mut values: Vec<T> = values.collect();
     (place < values.len()).then(|| *values.select_nth_unstable_by(place, order).1)
 }
