@@ -134,21 +134,30 @@ impl Site {
         self.directory.path().join("journals/journal")
     }
 
-    /// What a replay of the journals, the newest first, finds to be different.
+    /// What a replay of the journals, the newest first, finds to be different; and that they hold decisions where the
+    /// log tells of some.
     fn replay(&self) -> Vec<String> {
         let older = (1..).map(|number| self.journal().with_extension(number.to_string()));
         let files = std::iter::once(self.journal()).chain(older).take_while(|path| path.exists());
+        let mut decisions = 0;
         let different = |path: PathBuf| {
             let replayed = Journal::open(&path).and_then(replay);
             match replayed {
-                Ok(replayed) if replayed.divergence.is_none() => None,
+                Ok(replayed) if replayed.divergence.is_none() => {
+                    decisions += replayed.decisions;
+                    None
+                }
                 // A trial that kills at any moment also kills before the first line is written.
                 Err(Error::Unbegun) => None,
                 Ok(replayed) => Some(format!("ERROR {}: {replayed:#?}", path.display())),
                 Err(error) => Some(format!("ERROR {}: {error}", path.display())),
             }
         };
-        files.filter_map(different).collect()
+        let mut wrong: Vec<String> = files.filter_map(different).collect();
+        if decisions == 0 && self.log().contains("selection changed") {
+            wrong.push("ERROR there were decisions, and the journals have none".to_owned());
+        }
+        wrong
     }
 
     pub(super) fn arguments(&self) -> Vec<&str> {
