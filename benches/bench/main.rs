@@ -17,6 +17,7 @@ mod moves;
 mod probes;
 mod reference;
 mod silent;
+mod simulate;
 mod site;
 mod start;
 mod table;
@@ -52,6 +53,7 @@ const TOPICS: &[Topic] = &[
     ("idle", "processor time, wakeups and memory while nothing happens", idle::run),
     ("start", "from the start to the first verdict", start::run),
     ("explore", "all reachable states of the machine", explore::run),
+    ("simulate", "hours in the simulated world", simulate::run),
 ];
 
 /// Measures uplinkd beside references built in the same run.
@@ -61,7 +63,7 @@ struct Arguments {
     /// Fewer repetitions: about three minutes instead of about twenty
     #[arg(long)]
     quick: bool,
-    /// Only these topics: carrier, nic, silent, moves, masquerade, false-switches, probes, idle, start, explore
+    /// Only these topics: carrier, nic, silent, moves, masquerade, false-switches, probes, idle, start, explore, simulate
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = TOPICS.iter().map(|(name, ..)| *name).collect::<Vec<_>>())]
     only: Vec<String>,
     /// Write the figures here as JSON as well
