@@ -97,12 +97,14 @@ pub fn leave(settings: &Settings, observed: &Observed) -> Desired {
 fn main_table(settings: &Settings, situation: &Situation<'_>) -> MainTable {
     let ours = ours(settings);
     let stranger = |route: &Route| route.table == MAIN_TABLE && route.is_default() && !ours.owns_route(route);
+    let drained = |id: Id| situation.view.health[usize::from(id)].is_drained();
+    // Who drains an uplink wants no traffic on it, whoever else is there.
     if matches!(situation.view.selection, Selection::Boot { .. })
+        && !(0..).zip(situation.facts).any(|(id, _)| drained(id))
         && situation.observed.routes.iter().any(stranger)
     {
         return MainTable::Keep;
     }
-    let drained = |id: Id| situation.view.health[usize::from(id)].is_drained();
     let metric = |id: Id| settings.uplinks[usize::from(id)].metric;
     let mut routes = BTreeSet::new();
     for (id, facts) in (0..).zip(situation.facts).filter(|(id, _)| !drained(*id)) {

@@ -63,7 +63,16 @@ pub(super) fn health() -> String {
         Health::Degraded => "Degraded",
         Health::Down => "Down",
     };
-    diagram(HEALTH, "Unready", arrows(&graph::explore(1), name, |edge| event_kind(edge.event)))
+    let graph = graph::explore(1);
+    // Two states in one box: from which of them it goes where.
+    let label = |edge: &Edge| match graph.views[edge.from].health[0] {
+        Health::Drained { ready: true } => format!("{} (ready)", event_kind(edge.event)),
+        Health::Drained { ready: false } => format!("{} (not ready)", event_kind(edge.event)),
+        Health::Unready | Health::Probation | Health::Healthy | Health::Degraded | Health::Down => {
+            event_kind(edge.event)
+        }
+    };
+    diagram(HEALTH, "Unready", arrows(&graph, name, label))
 }
 
 pub(super) fn selector() -> String {

@@ -8,6 +8,8 @@ use ::core::fmt::Write;
 pub enum Level {
     /// Asked of every reachable state and every step of the core.
     Walk,
+    /// Random cases of one part of the engine.
+    Property,
     /// The engine beside a specification, in random histories.
     Lockstep,
     /// The whole engine in a simulated world.
@@ -24,6 +26,7 @@ impl Level {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Walk => "walk",
+            Self::Property => "property",
             Self::Lockstep => "lockstep",
             Self::Simulation => "simulation",
             Self::Parity => "parity",
@@ -106,7 +109,7 @@ pub const GROUPS: &[Group] = &[
             },
             Claim {
                 test: "a_healthy_uplink_is_left_only_by_a_timer_or_by_order",
-                text: "No news about other uplinks moves traffic away from a healthy one.",
+                text: "Without an order only a timer, the stable window of a better one, moves traffic away from a healthy uplink.",
             },
             Claim {
                 test: "a_degraded_uplink_is_left_only_for_a_healthy_one_or_by_order",
@@ -130,7 +133,7 @@ pub const GROUPS: &[Group] = &[
             },
             Claim {
                 test: "every_move_is_planned_at_once_or_pending",
-                text: "After a move there is a `Plan` in the same step, or the conversation is in a state whose next answer brings one.",
+                text: "After a move there is a `Plan` in the same step, or the conversation is in a state whose next answer, or next complete dump, brings one.",
             },
             Claim {
                 test: "primary_is_the_best_tier_and_proving_a_fallback_with_a_window",
@@ -138,7 +141,7 @@ pub const GROUPS: &[Group] = &[
             },
             Claim {
                 test: "boot_ends_as_soon_as_an_uplink_of_the_best_tier_is_healthy",
-                text: "Boot does not wait for what cannot be better (unless it has adopted an uplink that is still proving itself).",
+                text: "A healthy uplink of the best tier ends Boot (unless another one is adopted, and still proving itself).",
             },
             Claim {
                 test: "past_its_deadline_boot_takes_whatever_is_usable",
@@ -150,7 +153,7 @@ pub const GROUPS: &[Group] = &[
             },
             Claim {
                 test: "the_wheel_changes_hands_only_by_order",
-                text: "Between automatic and manual only the operator decides; to drain a pinned uplink is to release it.",
+                text: "Between automatic and manual only the operator decides; to drain a pinned uplink counts as his decision.",
             },
             Claim {
                 test: "every_order_is_obeyed",
@@ -276,15 +279,21 @@ pub const GROUPS: &[Group] = &[
             },
             Claim {
                 test: "verdicts_are_what_a_recount_of_every_round_says",
-                text: "The same of one uplink's verdict, timeout, loss, delay and next round, by a recount of all its rounds: early, late, doubled and missing answers, complaints, overflows.",
+                text: "Of one uplink's monitor: its verdict, timeout, loss, delay and next round, are what a recount of all its rounds says: early, late, doubled and missing answers, complaints, overflows.",
             },
+        ],
+    },
+    Group {
+        title: "The difference between what is there and what should be",
+        level: Level::Property,
+        claims: &[
             Claim {
                 test: "ipv4_is_reached_in_one_pass_always_routed_and_strangers_are_left_alone",
-                text: "From whatever the kernel has to whatever is wanted in one pass; where both have a default route, there is one after every single operation; nothing of a stranger's is touched; a second pass has nothing to do.",
+                text: "From whatever the kernel has to whatever is wanted in one pass; where both have a default route, there is one after every single operation; nothing of a stranger's is touched but what is taken over on purpose; a second pass has nothing to do.",
             },
             Claim {
                 test: "ipv6_is_reached_in_one_pass_always_routed_and_strangers_are_left_alone",
-                text: "The same for IPv6, whose rules for replacing differ.",
+                text: "The same for IPv6, whose rules for replacing differ: what a stranger's route blocks is not reached, and reported.",
             },
         ],
     },
@@ -294,7 +303,7 @@ pub const GROUPS: &[Group] = &[
         claims: &[
             Claim {
                 test: "no_history_breaks_what_must_hold",
-                text: "In random hours of failing lines, edits, refusals, lost notifications and crashes: no plan leaves the box without a default route; at rest the best of ours leads by the active uplink; traffic moves only to a usable uplink; no route and no rule of a stranger's is changed by a plan, but what is taken over; an outage that another line could have ended is over by detection, proof and boot deadline; two switches at most for each thing that happens; and a replay of the inputs decides the same.",
+                text: "In random hours of failing lines, edits, refusals, lost notifications and crashes: no plan leaves the box without a default route; at rest the best of ours leads by the active uplink; traffic moves only to a usable uplink; no route and no rule of a stranger's is changed by a plan, but what is taken over; an outage that another line could have ended is over after detection, proof and boot deadline (asked where nothing excuses it: no order, no lossy or slow line, no silent target, no better route of a stranger's, no refusal); two switches at most for each thing that happens, unless lines lose or delay; and a replay of the inputs decides the same.",
             },
             Claim {
                 test: "a_line_that_dies_alone_is_left_within_the_detection_bound_and_gone_back_to_after_the_window",
@@ -335,7 +344,7 @@ pub const GROUPS: &[Group] = &[
         claims: &[
             Claim {
                 test: "silent_loss_at_the_default_timings_costs_two_seconds_at_most",
-                text: "A line that dies behind a live gateway costs a client two seconds at most.",
+                text: "A line with a short round trip that dies behind a live gateway costs a client two seconds at most.",
             },
             Claim {
                 test: "a_pulled_cable_costs_a_tenth_of_a_second_and_a_half_at_most",
@@ -343,11 +352,15 @@ pub const GROUPS: &[Group] = &[
             },
             Claim {
                 test: "a_planned_move_loses_nothing_in_either_direction",
-                text: "A failback loses no packet.",
+                text: "A failback loses no packet of a flow that is not masqueraded.",
             },
             Claim {
-                test: "both_down_primary_first_and_the_backup_returns_first",
-                text: "Nothing moves while both are down, in whatever order they went; the first to return carries traffic.",
+                test: "both_down_primary_first_and_the_primary_returns_first",
+                text: "Nothing moves while both are down; the first to return carries traffic, here the primary, which was left.",
+            },
+            Claim {
+                test: "both_down_backup_first_and_the_backup_returns_first",
+                text: "The same where the backup went first and returns first.",
             },
             Claim {
                 test: "a_crash_in_fallback_and_a_restart_change_no_route",

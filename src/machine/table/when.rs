@@ -65,9 +65,13 @@ fn set(side: &Set, possible: &Set) -> String {
         return "not usable".to_owned();
     }
     let left_out: Set = possible.difference(side).copied().collect();
-    if left_out.len() < side.len() { format!("not {}", names(&left_out)) } else { names(side) }
+    match left_out.len() {
+        1 if side.len() > 1 => format!("not {}", names(&left_out, "")),
+        count if count < side.len() => format!("neither {}", names(&left_out, " nor ")),
+        _ => names(side, " or "),
+    }
 }
 
-fn names(set: &Set) -> String {
-    set.iter().map(|health| health.name()).collect::<Vec<_>>().join(" or ")
+fn names(set: &Set, between: &str) -> String {
+    set.iter().map(|health| health.name()).collect::<Vec<_>>().join(between)
 }
