@@ -42,7 +42,7 @@ pub(super) struct FamilyState {
     pub(super) notices: BTreeSet<Notice>,
     /// Refusals that were announced since the kernel last had what we want.
     pub(super) troubles: BTreeSet<Notice>,
-    /// Addresses of uplinks that traffic has left, whose flows are not forgotten yet.
+    /// Addresses that traffic has left, because it left the uplink or the address went, and whose flows are not forgotten yet.
     left: BTreeSet<IpAddr>,
     /// When a stranger's edit may be undone.
     pub(super) drift_due: Option<Time>,
@@ -169,6 +169,10 @@ impl FamilyState {
             let health = self.core.health(id);
             let was_ready = health.is_watched();
             let replaced = facts.index != path.facts.index;
+            if self.core.active() == Some(id) {
+                let gone = path.facts.addresses.iter().filter(|address| !facts.addresses.contains(address));
+                self.left.extend(gone);
+            }
             path.facts = facts;
             match (was_ready, path.facts.readiness == Readiness::Ready) {
                 (true, true) if replaced => {
@@ -398,7 +402,11 @@ impl FamilyState {
     pub(super) fn flush(&mut self, settings: &Settings) -> Option<Action> {
         let active = self.core.active()?;
         // Two sticks of one provider may even have the same address.
-        let carries = |address: &IpAddr| self.path(active).facts.addresses.contains(address);
+        let carried = &self.path(active).facts.addresses;
+        if carried.is_empty() {
+            return None;
+        }
+        let carries = |address: &IpAddr| carried.contains(address);
         let addresses: Vec<IpAddr> = self.left.iter().filter(|address| !carries(address)).copied().collect();
         self.left.clear();
         let flows = settings.routing.flow_flush.filter(|_| !addresses.is_empty())?;

@@ -100,3 +100,38 @@ fn an_address_that_goes_after_its_line_was_left_is_remembered_and_one_that_the_a
     world.run(SECOND);
     assert_eq!(forgotten(&world), ["Udp of 192.0.2.10"], "{:#?}", world.timeline);
 }
+
+#[test]
+fn those_of_an_address_that_the_active_line_loses_are_forgotten_once_traffic_has_another() {
+    let mut world = World::settled(settings(2));
+    world.number(10, &[]);
+    world.run(SECOND);
+    assert_eq!(world.selection(), Selection::Waiting { active: 1 });
+    assert_eq!(forgotten(&world), ["Udp of 192.0.2.10"], "by the other line");
+
+    let mut world = World::settled(settings(2));
+    world.number(10, &["192.0.2.10", "192.0.2.77"]);
+    world.run(SECOND);
+    assert_eq!(forgotten(&world), Vec::<&str>::new());
+    world.number(10, &["192.0.2.77"]);
+    world.run(SECOND);
+    assert_eq!(world.selection(), Selection::Primary { active: 0 });
+    assert_eq!(forgotten(&world), ["Udp of 192.0.2.10"], "by the line's other address");
+
+    let mut world = World::settled(settings(2));
+    world.paths[1] = Path::Silent;
+    world.run(20 * SECOND);
+    world.number(10, &[]);
+    world.run(10 * SECOND);
+    assert_eq!(forgotten(&world), Vec::<&str>::new(), "there is no better place");
+    world.number(10, &["192.0.2.77"]);
+    world.run(10 * SECOND);
+    assert_eq!(forgotten(&world), ["Udp of 192.0.2.10"], "it came back as another");
+    // And where it comes back as the same one, they are best off as they are.
+    world.flushes.clear();
+    world.number(10, &[]);
+    world.run(10 * SECOND);
+    world.number(10, &["192.0.2.77"]);
+    world.run(10 * SECOND);
+    assert_eq!(forgotten(&world), Vec::<&str>::new());
+}

@@ -29,6 +29,8 @@ pub(super) struct World {
     pub(super) routes: BTreeSet<Route>,
     pub(super) rules: BTreeSet<Rule>,
     pub(super) links: Vec<Link>,
+    /// IPv4 addresses of interfaces that have others than usual.
+    numbers: BTreeMap<u32, Vec<&'static str>>,
     /// `seconds: what happened`, without the zeros of a log.
     pub(super) timeline: Vec<String>,
     pub(super) ops: Vec<String>,
@@ -136,6 +138,7 @@ impl World {
             links: links.collect(),
             engine: Engine::new(settings, Time::ZERO),
             now: Time::ZERO,
+            numbers: BTreeMap::new(),
             routes: BTreeSet::new(),
             rules: BTreeSet::new(),
             timeline: vec![],
@@ -304,20 +307,37 @@ impl World {
     }
 
     fn dump(&self, family: Family) -> Dump {
-        let address = |link: &Link| {
-            let id: u8 = link.name.strip_prefix("eth")?.parse().ok()?;
-            Some(match family {
-                Family::V4 => address(link.index, &format!("192.0.{}.10", 2 + id), 24),
-                Family::V6 => address(link.index, &format!("2001:db8:{id}::10"), 64),
+        let addresses = |link: &Link| {
+            let id: u8 = link.name.strip_prefix("eth").and_then(|id| id.parse().ok())?;
+            Some(match (family, self.numbers.get(&link.index)) {
+                (Family::V4, Some(texts)) => texts.iter().map(|text| address(link.index, text, 24)).collect(),
+                (Family::V4, None) => vec![address(link.index, &format!("192.0.{}.10", 2 + id), 24)],
+                (Family::V6, _) => vec![address(link.index, &format!("2001:db8:{id}::10"), 64)],
             })
         };
         Dump {
             family,
             links: self.links.clone(),
-            addresses: self.links.iter().filter_map(address).collect(),
+            addresses: self.links.iter().filter_map(addresses).flatten().collect(),
             routes: self.routes.iter().filter(|route| route.family() == family).cloned().collect(),
             rules: self.rules.iter().filter(|rule| rule.family == family).cloned().collect(),
             linkdown: if family == Family::V6 { self.linkdown6.clone() } else { BTreeMap::new() },
+        }
+    }
+
+    /// An interface has these IPv4 addresses from now on.
+    pub(super) fn number(&mut self, index: u32, texts: &[&'static str]) {
+        let of = |dump: Dump| -> BTreeSet<Address> {
+            dump.addresses.into_iter().filter(|address| address.index == index).collect()
+        };
+        let before = of(self.dump(Family::V4));
+        self.numbers.insert(index, texts.to_vec());
+        let after = of(self.dump(Family::V4));
+        for new in after.difference(&before) {
+            self.tell(Input::Address(*new));
+        }
+        for gone in before.difference(&after) {
+            self.tell(Input::AddressGone(*gone));
         }
     }
 
