@@ -386,12 +386,17 @@ fn a_first_line_whose_parts_do_not_fit_is_no_journals() {
             Ok(_) => "accepted".to_owned(),
         }
     };
+    let active = |engine: &mut serde_json::Value, id: u8| {
+        engine["families"][0]["core"]["selector"]["state"] = serde_json::json!({"primary": {"active": id}});
+    };
     assert_eq!(refused(&|_| {}), "accepted");
+    assert_eq!(refused(&|engine| active(engine, 1)), "accepted");
     for change in [
         &(|engine: &mut serde_json::Value| engine["settings"]["uplinks"] = serde_json::json!([]))
             as &dyn Fn(&mut serde_json::Value),
         &|engine| engine["families"][0]["core"]["rules"]["tiers"] = serde_json::json!([]),
         &|engine| engine["families"][0]["core"]["health"] = serde_json::json!([]),
+        &|engine| active(engine, 2),
         &|engine| engine["families"][0]["paths"] = serde_json::json!([]),
         &|engine| drop(engine["settings"]["uplinks"].as_array_mut().unwrap().pop()),
     ] {

@@ -81,12 +81,6 @@ impl Timers {
         self.0 & Self::bit(timer) != 0
     }
 
-    /// Is nothing in here?
-    #[must_use]
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
     /// Those of `self` that are not in `other`.
     #[must_use]
     pub const fn without(self, other: Self) -> Self {
