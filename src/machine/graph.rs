@@ -145,31 +145,6 @@ impl Graph {
         if self.views.iter().any(holds) { Ok(()) } else { Err(Violation { claim, trace: vec![] }) }
     }
 
-    /// From every state, some state in which `goal` is true can be reached.
-    ///
-    /// # Errors
-    /// The nearest state from which there is no way.
-    pub fn recoverable(&self, claim: &'static str, goal: impl Fn(&View) -> bool) -> Result<(), Violation> {
-        let mut into = vec![vec![]; self.views.len()];
-        for edge in &self.edges {
-            into[edge.to].push(edge.from);
-        }
-        let mut good: Vec<bool> = self.views.iter().map(goal).collect();
-        let mut queue: VecDeque<usize> = (0..good.len()).filter(|at| good[*at]).collect();
-        while let Some(at) = queue.pop_front() {
-            for from in &into[at] {
-                if !good[*from] {
-                    good[*from] = true;
-                    queue.push_back(*from);
-                }
-            }
-        }
-        match good.iter().position(|good| !good) {
-            Some(at) => Err(Violation { claim, trace: self.trace(at) }),
-            None => Ok(()),
-        }
-    }
-
     /// Runs of internal events come to an end; returns the length of the longest.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! * `naive`: the rules of health and selection, written a second time from the document, agree on every step.
 //! * `lockstep`: the engine in random worlds against `spec`, which works everything out from the whole history.
 //! * `twins`: for each claim a small deliberate fault that it catches, with the shortest story as a snapshot.
+//! * `questions`: what is asked of a graph can be answered with no.
 //! * `reach`: nothing is dead or vacuous.
 //! * `tables`: the transition tables and the sizes of the walks.
 
@@ -13,6 +14,7 @@ mod figures;
 mod history;
 mod lockstep;
 mod naive;
+mod questions;
 mod reach;
 mod spec;
 mod support;

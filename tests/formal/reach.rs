@@ -188,6 +188,11 @@ fn unknown_uplinks_and_timers_that_do_not_run_are_nobodys() {
         for event in graph::Model::events(&core) {
             let mut next = core.clone();
             next.handle(event);
+            assert_eq!(
+                next == core,
+                next.view() == core.view(),
+                "nothing is hidden, and nothing is overlooked"
+            );
             left.push(next);
         }
     }
