@@ -145,7 +145,7 @@ fn words(moment: &Moment, settings: &Settings) -> String {
         Event::Refused(words, errno) => {
             format!("refused ({}): {words}", std::io::Error::from_raw_os_error(*errno))
         }
-        Event::Notice(notice) => format!("notice: {}", status::notice(notice)),
+        Event::Notice(notice) => format!("notice: {}{}", of(notice.family()), status::notice(notice)),
         Event::Broken(text) => format!("BROKEN {text}"),
     }
 }
@@ -163,7 +163,7 @@ pub(super) fn change(transition: &Transition, settings: &Settings) -> String {
         let detail = selection.detail().map_or(String::new(), |detail| format!(" ({detail})"));
         format!("{}{detail}{on}", selection.name())
     };
-    let family = if transition.family == Family::V6 { "ipv6: " } else { "" };
+    let family = of(Some(transition.family));
     let change = match transition.change {
         Change::Health { uplink, from, to } => {
             format!("{} {} → {}", name(uplink), from.name(), to.name())
@@ -171,6 +171,14 @@ pub(super) fn change(transition: &Transition, settings: &Settings) -> String {
         Change::Selection { from, to } => format!("{} → {}", selection(from), selection(to)),
     };
     format!("{family}{change}")
+}
+
+/// What stands before what is not IPv4's.
+const fn of(family: Option<Family>) -> &'static str {
+    match family {
+        Some(Family::V6) => "ipv6: ",
+        Some(Family::V4) | None => "",
+    }
 }
 
 fn value(outcome: &scenario::Outcome) -> Value {

@@ -181,7 +181,7 @@ pub(crate) fn notice(notice: &Notice) -> String {
         }
         Notice::NoEffect(_) => "operations had no effect, so everything is read afresh".to_owned(),
         Notice::Reasserted(_, count) => {
-            format!("something of ours was changed or gone, and is put back: {count} so far")
+            format!("something of ours was changed or gone: put back, {count} so far since the start")
         }
         Notice::Unreadable(_) => "the kernel's state cannot be read".to_owned(),
         Notice::Impossible(text) => text.clone(),

@@ -22,6 +22,9 @@ const DRIFT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 /// A stranger who was quiet for so long starts anew.
 const DRIFT_MEMORY: Duration = Duration::from_secs(10);
 
+/// The most addresses whose flows wait to be forgotten.
+const MAX_LEFT: usize = 1024;
+
 /// Everything of one family.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct FamilyState {
@@ -171,7 +174,7 @@ impl FamilyState {
             let replaced = facts.index != path.facts.index;
             if self.core.active() == Some(id) {
                 let gone = path.facts.addresses.iter().filter(|address| !facts.addresses.contains(address));
-                self.left.extend(gone);
+                remember(&mut self.left, gone);
             }
             path.facts = facts;
             match (was_ready, path.facts.readiness == Readiness::Ready) {
@@ -326,7 +329,7 @@ impl FamilyState {
         now: Time,
     ) {
         if let Some(left) = from {
-            self.left.extend(&self.paths[usize::from(left)].facts.addresses);
+            remember(&mut self.left, self.paths[usize::from(left)].facts.addresses.iter());
         }
         if let Some(left) = from.filter(|_| !by_window) {
             let path = &mut self.paths[usize::from(left)];
@@ -397,16 +400,16 @@ impl FamilyState {
         blocked.chain(outranked).chain(bypassed).chain(own).collect()
     }
 
-    /// Traffic takes the way we want: those who have left an uplink are to be forgotten there. As long as nothing
-    /// carries traffic they are best off where they are.
+    /// Traffic takes the way we want: those who have left an uplink are to be forgotten there. As long as there is no way
+    /// that carries traffic they are best off where they are.
     pub(super) fn flush(&mut self, settings: &Settings) -> Option<Action> {
         let active = self.core.active()?;
         // Two sticks of one provider may even have the same address.
-        let carried = &self.path(active).facts.addresses;
-        if carried.is_empty() {
+        let facts = &self.path(active).facts;
+        if facts.readiness != Readiness::Ready {
             return None;
         }
-        let carries = |address: &IpAddr| carried.contains(address);
+        let carries = |address: &IpAddr| facts.addresses.contains(address);
         let addresses: Vec<IpAddr> = self.left.iter().filter(|address| !carries(address)).copied().collect();
         self.left.clear();
         let flows = settings.routing.flow_flush.filter(|_| !addresses.is_empty())?;
@@ -491,4 +494,9 @@ impl FamilyState {
             oddities: monitor.map(Monitor::oddities).unwrap_or_default(),
         }
     }
+}
+
+/// Adds addresses to those whose flows are to be forgotten; without end it would grow where nothing ever carries traffic.
+fn remember<'a>(left: &mut BTreeSet<IpAddr>, gone: impl Iterator<Item = &'a IpAddr>) {
+    left.extend(gone.take(MAX_LEFT.saturating_sub(left.len())));
 }

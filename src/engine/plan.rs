@@ -96,14 +96,21 @@ pub fn leave(settings: &Settings, observed: &Observed) -> Desired {
 /// above all while that is not the best of them.
 fn main_table(settings: &Settings, situation: &Situation<'_>) -> MainTable {
     let ours = ours(settings);
-    let stranger = |route: &Route| route.table == MAIN_TABLE && route.is_default() && !ours.owns_route(route);
     let drained = |id: Id| situation.view.health[usize::from(id)].is_drained();
-    // Who drains an uplink wants no traffic on it, whoever else is there.
-    if matches!(situation.view.selection, Selection::Boot { .. })
-        && !(0..).zip(situation.facts).any(|(id, _)| drained(id))
-        && situation.observed.routes.iter().any(stranger)
-    {
-        return MainTable::Keep;
+    if waits_for_evidence(settings, situation) {
+        // But who drains an uplink wants no traffic on it: ours by that one go, and nothing comes instead.
+        let by_drained = |route: &Route| {
+            let mut facts = (0..).zip(situation.facts).filter(|(id, _)| drained(*id));
+            facts.any(|(_, facts)| facts.index.is_some_and(|index| route.uses(index)))
+        };
+        let main = situation.observed.routes.iter().filter(|route| route.table == MAIN_TABLE);
+        let (gone, kept): (Vec<&Route>, Vec<&Route>) =
+            main.filter(|route| ours.owns_route(route)).partition(|route| by_drained(route));
+        return if gone.is_empty() {
+            MainTable::Keep
+        } else {
+            MainTable::Own(kept.into_iter().cloned().collect())
+        };
     }
     let metric = |id: Id| settings.uplinks[usize::from(id)].metric;
     let mut routes = BTreeSet::new();
@@ -118,6 +125,14 @@ fn main_table(settings: &Settings, situation: &Situation<'_>) -> MainTable {
         routes.extend(default_route(settings, situation.family, facts, MAIN_TABLE, promoted));
     }
     MainTable::Own(routes)
+}
+
+/// In Boot a stranger's default routes are left as they are, and ours do not compete with them.
+fn waits_for_evidence(settings: &Settings, situation: &Situation<'_>) -> bool {
+    let ours = ours(settings);
+    let stranger = |route: &Route| route.table == MAIN_TABLE && route.is_default() && !ours.owns_route(route);
+    matches!(situation.view.selection, Selection::Boot { .. })
+        && situation.observed.routes.iter().any(stranger)
 }
 
 /// An uplink's own table exists as soon as it has an address: packets that must use this uplink find their way, or
@@ -203,7 +218,7 @@ fn shelve(settings: &Settings, situation: &Situation<'_>, desired: &mut Desired)
     let ours = ours(settings);
     let shelved = situation.observed.routes.iter().filter(|route| is_shelved(route, &ours));
     desired.tables.extend(shelved.cloned());
-    if settings.routing.foreign_defaults == ForeignDefaults::Warn || desired.main == MainTable::Keep {
+    if settings.routing.foreign_defaults == ForeignDefaults::Warn || waits_for_evidence(settings, situation) {
         return;
     }
     for route in outranking(settings, situation) {

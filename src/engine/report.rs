@@ -76,6 +76,26 @@ pub enum Notice {
     Impossible(String),
 }
 
+impl Notice {
+    /// Whose it is, unless it is nobody's in particular.
+    #[must_use]
+    pub const fn family(&self) -> Option<Family> {
+        match self {
+            Self::Outranked(family, _)
+            | Self::Bypassed(family, _)
+            | Self::Untakeable(family, _)
+            | Self::Evicted(family, _)
+            | Self::OwnTarget(family, ..)
+            | Self::Blocked(family, _)
+            | Self::Refused(family, ..)
+            | Self::NoEffect(family)
+            | Self::Reasserted(family, _)
+            | Self::Unreadable(family) => Some(*family),
+            Self::Impossible(_) => None,
+        }
+    }
+}
+
 /// The whole state, ready to be shown.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {

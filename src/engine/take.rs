@@ -93,7 +93,7 @@ impl Engine {
             && let Some(uplink) = self.settings.uplinks.get(usize::from(id))
             && self.families.iter().any(|state| state.core.health(id).is_drained())
         {
-            let text = format!("`{}` is drained: give it back first (`uplinkd undrain {0}`)", uplink.name);
+            let text = format!("`{}` is drained: give it back first", uplink.name);
             self.actions.push_back(Action::Notice(Notice::Impossible(text)));
         }
         self.order(Event::Operator(command), now);

@@ -31,8 +31,21 @@ fn everything_that_is_wrong_with_a_story_is_told_at_once() {
          end never\n\
          end 5s\n\
          set probe.fall = 0\n\
-         uplink cable beside 7\n\
-         uplink lte2 tier low\n"
+         uplink cable\n"
+    ));
+}
+
+#[test]
+fn what_is_wrong_with_an_uplink_is_told_at_its_line_and_its_name_is_known() {
+    insta::assert_snapshot!(refused(
+        "uplink fiber tier 0\n\
+         uplink cable tier 1 tier 2\n\
+         uplink lte gateway here\n\
+         uplink stick beside lte\n\
+         uplink dsl tier low\n\
+         at 10s cut stick upstream\n\
+         at 10s cut dsl upstream\n\
+         uplink late tier 9\n"
     ));
 }
 

@@ -135,3 +135,13 @@ fn those_of_an_address_that_the_active_line_loses_are_forgotten_once_traffic_has
     world.run(10 * SECOND);
     assert_eq!(forgotten(&world), Vec::<&str>::new());
 }
+
+#[test]
+fn while_a_pinned_line_has_no_carrier_traffic_stays_where_it_is_and_nothing_is_forgotten() {
+    let mut world = World::settled(settings(2));
+    world.carrier(1, false);
+    world.tell(Input::Operator(Command::Use(1)));
+    world.run(SECOND);
+    assert_eq!(world.selection(), Selection::Pinned { uplink: 1 });
+    assert_eq!(forgotten(&world), Vec::<&str>::new());
+}

@@ -261,6 +261,36 @@ fn in_boot_nothing_of_a_strangers_is_taken() {
 }
 
 #[test]
+fn to_drain_in_boot_takes_our_routes_by_that_uplink_and_brings_none_instead() {
+    for foreign in [ForeignDefaults::Warn, ForeignDefaults::Replace] {
+        let mut wants = settings(2);
+        wants.routing.foreign_defaults = foreign;
+        let mut world = World::new(wants.clone());
+        world.paths = vec![Path::Silent; 2];
+        world.routes.insert(World::stranger(1, 15));
+        world.run(SECOND);
+        world.tell(Input::Drain(1));
+        world.run(SECOND);
+        let main = |world: &World| {
+            let main = world.routes.iter().filter(|route| route.table == MAIN_TABLE);
+            main.map(|route| (route.metric, route.hops[0].index)).collect::<Vec<_>>()
+        };
+        assert_eq!(main(&world), [(15, 11)], "nothing of ours, and his");
+        // With nothing left to choose Boot begins anew.
+        let mut world = World::settled(wants);
+        add(&mut world, &World::stranger(1, 300));
+        world.paths[1] = Path::Silent;
+        world.run(20 * SECOND);
+        world.tell(Input::Drain(0));
+        assert_eq!(world.selection(), Selection::Boot { adopted: None, overdue: true });
+        assert_eq!(main(&world), [(20, 11), (300, 11)]);
+        world.tell(Input::Undrain(0));
+        world.run(3 * SECOND);
+        assert_eq!(main(&world), [(10, 10), (20, 11), (300, 11)]);
+    }
+}
+
+#[test]
 fn a_target_of_ones_own_is_found_in_its_family() {
     let wants = dual(1);
     let own =

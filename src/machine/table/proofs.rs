@@ -319,7 +319,7 @@ pub const GROUPS: &[Group] = &[
             },
             Claim {
                 test: "every_story_ends_as_it_says",
-                text: "Ways to fail that are known from the field have a story each, with what is expected, and its timeline is a snapshot; those that need a kernel, other addresses or another index are trials of tests/netns.",
+                text: "Ways to fail that are known from the field have a story each, with what is expected, and its timeline is a snapshot; those that need a kernel or another address are trials of tests/netns.",
             },
         ],
     },

@@ -72,9 +72,19 @@ pub fn parse(text: &str, given: Option<&[String]>) -> (Scenario, Vec<Mistake>) {
             Some("uplink") if given.is_some() => {
                 Err(words.wrong("the configuration names the uplinks", "leave it out"))
             }
-            Some("uplink") => words.uplink().map(|(name, details)| {
+            Some("uplink") if scenario.uplinks.len() > scenario.details.len() => Err(words.wrong(
+                "the uplinks are named before anything happens",
+                "tell it before the first at, expect or end",
+            )),
+            Some("uplink") => words.uplink().and_then(|name| {
+                // Whatever else is wrong with it: it has a name.
                 scenario.uplinks.push(name);
+                let (details, wrong) = match words.details() {
+                    Ok(details) => (details, Ok(())),
+                    Err(mistake) => (String::new(), Err(mistake)),
+                };
                 scenario.details.push(details);
+                wrong
             }),
             Some("seed") => words.number("seed").map(|seed| scenario.seed = seed),
             Some("end") => words.time().map(|at| {
@@ -227,8 +237,7 @@ impl<'a> Words<'a> {
         })
     }
 
-    /// Its name, and what is said of it.
-    fn uplink(&mut self) -> Parsed<(String, String)> {
+    fn uplink(&mut self) -> Parsed<String> {
         let name = self.word("a name")?;
         let bad = |c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '.';
         if self.uplinks.iter().any(|other| other == name) {
@@ -243,23 +252,37 @@ impl<'a> Words<'a> {
         if self.uplinks.len() >= crate::engine::settings::MAX_UPLINKS {
             return Err(self.wrong("too many uplinks", "fewer"));
         }
+        Ok(name.to_owned())
+    }
+
+    /// What is said of an uplink, as lines of TOML.
+    fn details(&mut self) -> Parsed<String> {
         let mut details = String::new();
         while let Some(word) = self.next() {
-            let detail = match word {
-                "tier" => format!("tier = {}\n", self.number::<u8>("a tier")?),
-                "gateway" => match self.address()? {
-                    core::net::IpAddr::V4(gateway) => format!("gateway = \"{gateway}\"\n"),
-                    core::net::IpAddr::V6(gateway) => format!("gateway6 = \"{gateway}\"\n"),
-                },
+            let (key, value) = match word {
+                "tier" => {
+                    let tier = self.number::<u8>("a tier")?;
+                    if tier == 0 {
+                        return Err(self.wrong("`0` is no tier", "1 is the best"));
+                    }
+                    ("tier", tier.to_string())
+                }
+                "gateway" => {
+                    let gateway = self.address()?;
+                    (if gateway.is_ipv4() { "gateway" } else { "gateway6" }, format!("\"{gateway}\""))
+                }
                 _ => {
                     return Err(
                         self.wrong("this cannot be said of an uplink", "tier NUMBER or gateway ADDRESS")
                     );
                 }
             };
-            details.push_str(&detail);
+            if details.lines().any(|line| line.starts_with(&format!("{key} = "))) {
+                return Err(self.wrong("this is said twice", "leave one of them out"));
+            }
+            details.push_str(&format!("{key} = {value}\n"));
         }
-        Ok((name.to_owned(), details))
+        Ok(details)
     }
 
     fn on(&mut self) -> Parsed<Id> {

@@ -85,7 +85,7 @@ impl World {
         if let Some(before) = strangers {
             self.are_left_alone(family, &before, generation);
         }
-        if routed && !self.is_routed(family) && !self.is_drained() {
+        if routed && !self.is_routed(family) && self.has_undrained(family) {
             self.note(Event::Broken("a plan left the box without a default route".to_owned()));
         }
         self.fare = None;
@@ -128,12 +128,16 @@ impl World {
         }
     }
 
-    /// What the operator has drained carries nothing, even if there is nothing else.
-    fn is_drained(&self) -> bool {
+    /// Is there an uplink that may carry something, whether it works or not? What the operator has drained may not, even if
+    /// there is nothing else.
+    fn has_undrained(&self, family: Family) -> bool {
         let report = self.report();
         report.is_some_and(|report| {
-            let mut paths = report.uplinks.iter().flat_map(|uplink| &uplink.families);
-            paths.any(|(_, path)| path.health.is_drained())
+            report.uplinks.iter().any(|uplink| {
+                let mut paths = uplink.families.iter().filter(|(of, _)| *of == family);
+                let line = &self.lines[usize::from(uplink.id)];
+                line.present && line.addressed && paths.any(|(_, path)| !path.health.is_drained())
+            })
         })
     }
 
