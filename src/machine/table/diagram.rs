@@ -146,10 +146,8 @@ fn lift(shapes: &[Shape], arrows: &mut Arrows) {
     for shape in shapes {
         let Composite(name, inner) = shape else { continue };
         let leaves = leaves(inner);
-        let first = leaves.first().copied().unwrap_or(name);
-        let common: Vec<(&str, String)> = arrows
+        let common: BTreeSet<(&str, String)> = arrows
             .iter()
-            .filter(|(from, to, _)| *from == first && !leaves.contains(to))
             .filter(|(_, to, label)| leaves.iter().all(|leaf| arrows.contains(&(leaf, to, label.clone()))))
             .map(|(_, to, label)| (*to, label.clone()))
             .collect();
