@@ -3,7 +3,7 @@
 use super::{Deed, Expect, Part, Scenario, Step, Timed};
 use crate::engine::Time;
 use crate::machine::Id;
-use core::fmt;
+use core::fmt::{self, Write as _};
 use core::time::Duration;
 
 /// The most statements: more is no story.
@@ -280,7 +280,7 @@ impl<'a> Words<'a> {
             if details.lines().any(|line| line.starts_with(&format!("{key} = "))) {
                 return Err(self.wrong("this is said twice", "leave one of them out"));
             }
-            details.push_str(&format!("{key} = {value}\n"));
+            _ = writeln!(details, "{key} = {value}");
         }
         Ok(details)
     }
