@@ -23,7 +23,7 @@ const DRIFT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 const DRIFT_MEMORY: Duration = Duration::from_secs(10);
 
 /// The most addresses whose flows wait to be forgotten.
-const MAX_LEFT: usize = 1024;
+pub(super) const MAX_LEFT: usize = 1024;
 
 /// Everything of one family.
 #[derive(Debug, Serialize, Deserialize)]
@@ -497,6 +497,6 @@ impl FamilyState {
 }
 
 /// Adds addresses to those whose flows are to be forgotten; without end it would grow where nothing ever carries traffic.
-fn remember<'a>(left: &mut BTreeSet<IpAddr>, gone: impl Iterator<Item = &'a IpAddr>) {
+pub(super) fn remember<'a>(left: &mut BTreeSet<IpAddr>, gone: impl Iterator<Item = &'a IpAddr>) {
     left.extend(gone.take(MAX_LEFT.saturating_sub(left.len())));
 }

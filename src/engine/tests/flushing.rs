@@ -1,10 +1,13 @@
 //! Flow flush: when connections are to be forgotten, and which.
 
 use super::world::{MS, Path, SECOND, World, address, dual, settings};
+use crate::engine::family::{MAX_LEFT, remember};
 use crate::engine::input::Input;
 use crate::engine::settings::Flows;
 use crate::machine::{Command, Selection};
+use std::collections::BTreeSet;
 use std::mem::take;
+use std::net::IpAddr;
 
 /// Without the place among the operations.
 fn forgotten(world: &World) -> Vec<&str> {
@@ -144,4 +147,14 @@ fn while_a_pinned_line_has_no_carrier_traffic_stays_where_it_is_and_nothing_is_f
     world.run(SECOND);
     assert_eq!(world.selection(), Selection::Pinned { uplink: 1 });
     assert_eq!(forgotten(&world), Vec::<&str>::new());
+}
+
+#[test]
+fn so_many_addresses_and_no_more_wait_to_be_forgotten() {
+    let addresses: Vec<IpAddr> = (0..4000_u32).map(|number| IpAddr::from(number.to_be_bytes())).collect();
+    let mut left = BTreeSet::new();
+    for some in addresses.chunks(300) {
+        remember(&mut left, some.iter());
+    }
+    assert_eq!(left, addresses[..MAX_LEFT].iter().copied().collect());
 }
